@@ -1,0 +1,105 @@
+"""Values that several parts share. No rules, no input or output, standard library only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final, Literal, NewType, Protocol, get_args
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+ItemId = NewType("ItemId", str)
+"""The shop's key of an item: text, never sniffed, so "00042" stays "00042"."""
+
+ItemIdx = NewType("ItemIdx", int)
+"""Row of an item in one bundle's catalog, 0..n_items-1."""
+
+Kind = Literal["view", "cart", "purchase", "like", "dislike"]
+"""What happened to an item. The order is the code in the graph: view 0 … dislike 4."""
+
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+
+KIND_CODES: Final[dict[Kind, int]] = {kind: code for code, kind in enumerate(KINDS)}
+"""The number each kind has in the graph's input `event_kind` and in the history format."""
+
+Language = Literal["de", "nl", "en"]
+LANGUAGES: Final[tuple[Language, ...]] = get_args(Language)
+
+VISIT_GAP: Final = timedelta(minutes=30)
+"""Without an event for this long, the next one starts a visit: the usual gap in web analytics."""
+
+RANK_PURPOSE: Final = "rank_products"
+"""The purpose under which histories are used to rank."""
+
+
+class Clock(Protocol):
+    """Where a device takes the time from; the data may be years old, so it is injected."""
+
+    def now(self) -> datetime:
+        """Return the present moment, aware, UTC."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One thing that happened to one item on this device.
+
+    Attributes:
+        kind: view, cart, purchase, like or dislike.
+        item_id: the shop's key.
+        time: aware, UTC; as coarse as the policy says (a day is stored as its first moment).
+        visit: ordinal of the visit on this device, growing with time, from 0.
+        order: position inside the visit, growing with time, from 0; equal means unordered.
+        quantity: how many; 1 where it makes no sense.
+    """
+
+    kind: Kind
+    item_id: ItemId
+    time: datetime
+    visit: int
+    order: int
+    quantity: float = 1.0
+
+    def __repr__(self) -> str:
+        """Say the kind only: an item id must not reach a log or a traceback."""
+        return f"<Event {self.kind}>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """An item to rank that the bundle may not know, scored by back-off.
+
+    Attributes:
+        item_id: the shop's key.
+        category: path with ``/`` as in the catalog, or None.
+        brand: or None; carried for rules, not scored.
+        price: in the shop's currency, or None; carried for rules, not scored.
+    """
+
+    item_id: ItemId
+    category: str | None = None
+    brand: str | None = None
+    price: float | None = None
+
+
+DropReason = Literal["no_consent", "kind", "sensitive", "unmapped", "too_old", "no_bundle"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The event is on the disk: it survives a crash and a power cut."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """The event was not stored, and why.
+
+    Attributes:
+        reason: ``no_consent`` (no purpose is given), ``kind`` (no given purpose admits this kind),
+            ``sensitive`` (the category is excluded by the policy), ``unmapped`` (the item or its category is
+            not known, so it cannot be shown not to be sensitive), ``too_old`` (outside the retention),
+            ``no_bundle`` (no bundle is open, so nothing can be filtered).
+    """
+
+    reason: DropReason
