@@ -1,0 +1,173 @@
+"""The policy: what may be kept about a shopper, for which purposes, in which words.
+
+    policy = Policy.parse(Path("policy.toml").read_bytes())
+
+A policy comes with the bundle, from the app, or both; with both, the stricter holds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from shelfrank.consent.purposes import (
+    FIELD_NAMES,
+    GRANULARITIES,
+    STRUCTURAL_FIELDS,
+    SURFACES,
+    Controller,
+    Field,
+    Purpose,
+    Sensitive,
+    Text,
+)
+from shelfrank.errors import UnknownPurposeError
+from shelfrank.types import KINDS, LANGUAGES, Language
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+T = TypeVar("T")
+
+__all__ = ["Controller", "Field", "Policy", "Purpose", "Sensitive", "Text", "stricter"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """One policy, parsed once; the same value makes the notice, the enforcement and the tests.
+
+    Attributes:
+        id: name of the policy; of a combined one, the names joined by ``+``.
+        version: grows with every change; of a combined one, the higher.
+        languages: languages every purpose has texts in.
+        controllers: who answers for the data; more than one only in a combined policy.
+        sensitive: what never enters.
+        purposes: sorted by id.
+        min_shoppers: what the label of a bundle must reach, in shoppers per published statistic.
+    """
+
+    id: str
+    version: int
+    languages: tuple[Language, ...]
+    controllers: tuple[Controller, ...]
+    sensitive: Sensitive
+    purposes: tuple[Purpose, ...]
+    min_shoppers: int
+
+    @classmethod
+    def parse(cls, data: bytes) -> Policy:
+        """Parse a ``policy.toml``.
+
+        Args:
+            data: UTF-8 TOML as in ``sdk/docs/privacy.md``.
+
+        Raises:
+            PolicyError: anything missing, unknown, of the wrong type, contradictory, or about a
+                location, a push message or data from elsewhere. Nothing else is ever raised.
+        """
+        from shelfrank.consent.reading import (
+            parse_policy,
+        )  # it makes Policies, so it imports this module
+
+        return parse_policy(data)
+
+    @property
+    def controller(self) -> Controller:
+        """The first of `controllers`; the only one unless the policy is combined."""
+        return self.controllers[0]
+
+    def purpose(self, purpose_id: str) -> Purpose:
+        """Return the purpose of that id.
+
+        Raises:
+            UnknownPurposeError: the policy declares none.
+        """
+        for purpose in self.purposes:
+            if purpose.id == purpose_id:
+                return purpose
+        declared = ", ".join(purpose.id for purpose in self.purposes) or "none"
+        raise UnknownPurposeError(
+            f"got purpose {purpose_id!r}, wanted one the policy declares: {declared}"
+        )
+
+
+def stricter(first: Policy, second: Policy) -> Policy:
+    """Combine two policies so that whatever either forbids is forbidden.
+
+    Purposes must be in both, with the same area and use case; kinds, surfaces, fields and languages
+    are those in both; of retention, validity and granularity the stricter holds, of the wait before
+    asking again the longer, of `min_shoppers` the higher; sensitive categories are united. A
+    purpose left without kinds, surfaces or a field no event can do without is gone. The result may
+    have no purposes.
+
+    The order never matters: the operation is commutative, associative and idempotent.
+    """
+    languages = _in_both(LANGUAGES, first.languages, second.languages)
+    combined = (
+        _stricter_purpose(one, other, languages)
+        for one in first.purposes
+        for other in second.purposes
+        if one.id == other.id
+    )
+    return Policy(
+        id="+".join(sorted({*first.id.split("+"), *second.id.split("+")})),
+        version=max(first.version, second.version),
+        languages=languages,
+        controllers=tuple(sorted({*first.controllers, *second.controllers})),
+        sensitive=_stricter_sensitive(first.sensitive, second.sensitive),
+        purposes=tuple(purpose for purpose in combined if purpose is not None),
+        min_shoppers=max(first.min_shoppers, second.min_shoppers),
+    )
+
+
+def _stricter_purpose(
+    one: Purpose, other: Purpose, languages: tuple[Language, ...]
+) -> Purpose | None:
+    """Combine two purposes of one id; None if they are not the same thing or nothing is left."""
+    kinds = _in_both(KINDS, one.kinds, other.kinds)
+    surfaces = _in_both(SURFACES, one.surfaces, other.surfaces)
+    fields = _stricter_fields(one.fields, other.fields)
+    kept = {field.name for field in fields}
+    same = (one.area, one.use_case) == (other.area, other.use_case)
+    if not (same and kinds and surfaces and languages and kept.issuperset(STRUCTURAL_FIELDS)):
+        return None
+    return Purpose(
+        id=one.id,
+        area=one.area,
+        use_case=one.use_case,
+        surfaces=surfaces,
+        kinds=kinds,
+        fields=fields,
+        granularity=max(one.granularity, other.granularity, key=GRANULARITIES.index),
+        retention_days=min(one.retention_days, other.retention_days),
+        validity_days=min(one.validity_days, other.validity_days),
+        reask_days=max(one.reask_days, other.reask_days),
+        benefit_type=min(one.benefit_type, other.benefit_type),
+        texts={language: _text_in_force(one, other, language) for language in languages},
+    )
+
+
+def _text_in_force(one: Purpose, other: Purpose, language: Language) -> Text:
+    """Return the text of the shorter retention: a number it spells out is the enforced one."""
+    return min(
+        (one, other), key=lambda purpose: (purpose.retention_days, purpose.texts[language])
+    ).texts[language]
+
+
+def _stricter_fields(one: tuple[Field, ...], other: tuple[Field, ...]) -> tuple[Field, ...]:
+    """Return the fields in both; what either lets the shopper switch off can be switched off."""
+    pairs = ((a, b) for a in one for b in other if (a.name, a.origin) == (b.name, b.origin))
+    strict = [min(pair, key=lambda field: field.necessity == "required") for pair in pairs]
+    return tuple(sorted(strict, key=lambda field: FIELD_NAMES.index(field.name)))
+
+
+def _stricter_sensitive(one: Sensitive, other: Sensitive) -> Sensitive:
+    exclude = "exclude" in {one.mode, other.mode}
+    return Sensitive(
+        mode="exclude" if exclude else "no-categories",
+        categories=tuple(sorted({*one.categories, *other.categories})),
+    )
+
+
+def _in_both(order: Iterable[T], one: tuple[T, ...], other: tuple[T, ...]) -> tuple[T, ...]:
+    return tuple(value for value in order if value in one and value in other)
