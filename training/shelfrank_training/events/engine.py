@@ -1,0 +1,43 @@
+"""The embedded engine the queries run on: DuckDB through Ibis, no network, no leftovers."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import ibis
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ibis.backends.duckdb import Backend
+    from ibis.expr.types import Table
+
+
+@contextmanager
+def open_engine() -> Iterator[Backend]:
+    """Open an in-memory DuckDB for as long as the context lasts.
+
+    Raw events may spill to disk when memory is short. They then go to a private temporary folder
+    (mode 0700) that is removed with the context, not to ``.tmp`` in the working directory, which is
+    DuckDB's default.
+    """
+    with TemporaryDirectory(prefix="shelfrank-") as spill:
+        connection = ibis.duckdb.connect(
+            temp_directory=spill,
+            # DuckDB fetches missing extensions from the network unless it is told not to.
+            autoinstall_known_extensions=False,
+            autoload_known_extensions=False,
+        )
+        try:
+            yield connection
+        finally:
+            connection.disconnect()
+
+
+def keep(engine: Backend, table: Table) -> Table:
+    """Compute a table once and keep it for as long as the engine is open."""
+    # A name of its own, and never overwritten: sqlglot 30 writes the drop that ibis 12 sends before
+    # an overwrite without the name of the table.
+    return engine.create_table(ibis.util.gen_name("shelfrank"), table)
