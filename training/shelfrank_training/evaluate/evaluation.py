@@ -1,0 +1,129 @@
+"""The outcome of an evaluation, and its JSON (design, section 4.8)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from shelfrank_training.evaluate.bootstrap import LEVEL
+from shelfrank_training.evaluate.tally import SCOPES
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from shelfrank_training.evaluate.folder import Provenance
+    from shelfrank_training.evaluate.protocol import ProtocolName
+    from shelfrank_training.evaluate.results import Figures, Results
+
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """Shoppers who do not count, and targets that no model could hit.
+
+    Attributes:
+        without_history: shoppers without an event before their first target.
+        without_targets: shoppers with nothing from the cutoff on.
+        targets_outside_only: shoppers all of whose targets are outside the universe.
+        targets_outside: targets outside the universe, of all shoppers with a history.
+    """
+
+    without_history: int = 0
+    without_targets: int = 0
+    targets_outside_only: int = 0
+    targets_outside: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """Every figure, with all that it must be read with.
+
+    Attributes:
+        results: the figures.
+        provenance: how the model was made.
+        protocol: ``future`` or ``next``.
+        cutoff: aware, UTC.
+        events: name of the events file.
+        n_items: size of the universe.
+        n_items_not_in_bundle: items of the universe the bundle lacks: they stay as misses.
+        left_out: who and what does not count.
+        device_rules: one line on what the policy does to histories.
+        n_resamples: bootstrap draws.
+        seed: of the bootstrap.
+        warnings: what weakens the figures, one sentence each.
+    """
+
+    results: Results
+    provenance: Provenance
+    protocol: ProtocolName
+    cutoff: datetime
+    events: str
+    n_items: int
+    n_items_not_in_bundle: int
+    left_out: LeftOut
+    device_rules: str
+    n_resamples: int
+    seed: int
+    warnings: tuple[str, ...]
+
+    @property
+    def bounds(self) -> str:
+        """Return what must stand beside every figure."""
+        epsilon = self.provenance.epsilon
+        noise = "no noise" if epsilon is None else f"epsilon {epsilon:g}"
+        return (
+            f"min_shoppers {self.provenance.min_shoppers} · "
+            f"max_items {self.provenance.max_items} a shopper · {noise}"
+        )
+
+    def to_json(self) -> dict[str, Json]:
+        """Return the document of ``--json``: design 4.8 and what else a reader needs."""
+        return {
+            "shoppers": self.results.shoppers["all"],
+            "cutoff": self.cutoff.isoformat().replace("+00:00", "Z"),
+            "protocol": self.protocol,
+            "metrics": _plain(self.results.metrics),
+            "paired": _plain(self.results.paired),
+            "new_shoppers": self.results.shoppers["new"],
+            "trials": {scope: self.results.trials[scope] for scope in SCOPES},
+            "targets": {
+                **{scope: self.results.targets[scope] for scope in SCOPES},
+                "outside": self.left_out.targets_outside,
+            },
+            "left_out": {
+                "without_history": self.left_out.without_history,
+                "without_targets": self.left_out.without_targets,
+                "targets_outside_only": self.left_out.targets_outside_only,
+            },
+            "universe": {"items": self.n_items, "not_in_bundle": self.n_items_not_in_bundle},
+            "holdout": {
+                "share": self.provenance.holdout.share,
+                "every_shopper": self.provenance.holdout.share == 0,
+            },
+            "min_shoppers": self.provenance.min_shoppers,
+            "max_items": self.provenance.max_items,
+            "epsilon": self.provenance.epsilon,
+            "intervals": {
+                "level": LEVEL,
+                "method": "bootstrap over shoppers, percentiles",
+                "resamples": self.n_resamples,
+                "seed": self.seed,
+            },
+            "events": self.events,
+            "histories": self.device_rules,
+            "warnings": list(self.warnings),
+        }
+
+
+def _plain(figures: Figures) -> dict[str, Json]:
+    return {
+        model: {
+            scope: {
+                name: {"value": of.value, "low": of.low, "high": of.high}
+                for name, of in row.items()
+            }
+            for scope, row in scopes.items()
+        }
+        for model, scopes in figures.items()
+    }

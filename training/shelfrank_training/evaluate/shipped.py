@@ -1,0 +1,111 @@
+"""The model as it ships: signed with a throw-away key, verified, asked by the device's ranker.
+
+This is the one module of the package that knows bundles, policies and the ranker.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from shelfrank import Ranker
+from shelfrank.bundle.verify import verify_bundle
+from shelfrank.consent.policy import Policy
+from shelfrank.types import RANK_PURPOSE
+from shelfrank_training.evaluate.histories import DeviceRules, keep_all
+from shelfrank_training.publish.build import throwaway
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    import numpy.typing as npt
+
+    from shelfrank.bundle.catalog import Catalog
+    from shelfrank.types import Event, ItemId, Kind
+    from shelfrank_training.evaluate.protocol import Universe
+
+
+class Shipped:
+    """A verified bundle as a scorer of the universe (see `shelfrank_training.evaluate.baselines`).
+
+    Args:
+        ranker: over the verified bundle.
+        universe: the items that compete; those the bundle does not hold are never ranked.
+        rules: what a device with this bundle does to histories.
+    """
+
+    def __init__(self, ranker: Ranker, universe: Universe, rules: DeviceRules) -> None:
+        found = [ranker.catalog.index_of(item_id) for item_id in universe.item_ids]
+        self.rules = rules
+        self.n_missing = found.count(None)
+        self._ranker = ranker
+        self._rows = np.flatnonzero([idx is not None for idx in found])
+        self._candidates = np.array([idx for idx in found if idx is not None], dtype=np.int64)
+        self._n_items = universe.n_items
+
+    def __call__(self, history: Sequence[Event], *, now: datetime) -> npt.NDArray[np.float64]:
+        """Score the universe as the device would at `now`."""
+        scores = np.full(self._n_items, -np.inf)
+        scores[self._rows] = self._ranker.scores(
+            history, now=now, candidates=self._candidates
+        ).score
+        return scores
+
+
+def open_shipped(model: Path, universe: Universe, *, now: datetime) -> Shipped:
+    """Sign a model folder in memory and open it by the normal verification.
+
+    Args:
+        model: folder written by ``shelfrank train``.
+        universe: the items that compete.
+        now: when the bundle is issued and verified; the cutoff, so that nothing depends on today.
+
+    Raises:
+        BundleError: a device would not accept the model.
+        PublishError: the folder cannot be made into a bundle.
+        PolicyError: its policy cannot be read.
+    """
+    data, trust = throwaway(model, now)
+    bundle = verify_bundle(data, trust=trust, now=now)
+    rules = (
+        keep_all()
+        if bundle.policy is None
+        else rules_of(Policy.parse(bundle.policy), bundle.catalog)
+    )
+    return Shipped(Ranker(bundle), universe, rules)
+
+
+def rules_of(policy: Policy, catalog: Catalog) -> DeviceRules:
+    """Return what a device with this policy and catalog does to a history.
+
+    Args:
+        policy: declares the purpose under which histories are used to rank.
+        catalog: an item that is not in it, or has no category to judge, is not stored.
+
+    Raises:
+        UnknownPurposeError: the policy does not allow ranking at all.
+    """
+    purpose = policy.purpose(RANK_PURPOSE)
+    # One answer per item, not per event: a history names the same items again and again.
+    stored: dict[ItemId, bool] = {}
+
+    def records(kind: Kind, item_id: ItemId) -> bool:
+        if item_id not in stored:
+            idx = catalog.index_of(item_id)
+            stored[item_id] = idx is not None and not policy.sensitive.covers(catalog.category(idx))
+        return stored[item_id] and kind in purpose.kinds
+
+    return DeviceRules(
+        records=records,
+        coarsen=purpose.coarsen,
+        counts=purpose.has_field("quantity"),
+        keeps=lambda time, moment: purpose.keeps(time, now=moment),
+        stated=(
+            f"as policy {policy.id} version {policy.version} has it: "
+            f"{', '.join(purpose.kinds)}; kept {purpose.retention_days} days; "
+            f"times to the {purpose.granularity}; sensitive categories never stored"
+        ),
+    )

@@ -1,0 +1,88 @@
+"""Reads the events of the shoppers to be measured, one shopper at a time, in order of time."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC
+from itertools import groupby
+from operator import itemgetter
+from typing import TYPE_CHECKING, Final
+
+from shelfrank.types import ItemId
+from shelfrank_training.evaluate.histories import SourceEvent
+from shelfrank_training.events import open_engine, read_events
+from shelfrank_training.events.columns import EVENTS, resolve
+from shelfrank_training.events.files import open_source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from ibis.expr.types import Table
+
+    from shelfrank_training.events import Columns, Holdout
+
+_COLUMNS: Final = ("shopper_id", "time", "item_id", "kind", "visit_id", "quantity")
+
+# Rows fetched from the engine at a time.
+_CHUNK: Final = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Shoppers:
+    """The shoppers to be measured.
+
+    Attributes:
+        n_shoppers: how many.
+    """
+
+    n_shoppers: int
+    _table: Table
+    _has_visits: bool
+
+    def __iter__(self) -> Iterator[list[SourceEvent]]:
+        """Yield each shopper's rows, oldest first; equal times in an order that never changes."""
+        for _, rows in groupby(self._rows(), key=itemgetter(0)):
+            yield [
+                SourceEvent(
+                    time=time.replace(tzinfo=UTC),
+                    item_id=ItemId(item_id),
+                    kind=kind,
+                    visit_id=visit_id if self._has_visits else None,
+                    quantity=quantity,
+                )
+                for _, time, item_id, kind, visit_id, quantity in rows
+            ]
+
+    def _rows(self) -> Iterator[tuple]:  # type: ignore[type-arg]  # rows as the engine gives them
+        by = ["shopper_id", "time", "visit_id", "item_id", "kind", "quantity"]
+        for batch in self._table.order_by(by).to_pyarrow_batches(chunk_size=_CHUNK):
+            yield from zip(*(batch.column(name).to_pylist() for name in _COLUMNS), strict=True)
+
+
+@contextmanager
+def open_shoppers(events: Path, columns: Columns, holdout: Holdout) -> Iterator[Shoppers]:
+    """Read an events file and keep the shoppers that training did not see.
+
+    Visits without a ``visit_id`` are not taken from the reader: a device finds them among the
+    events it stores, which the reader does not know.
+
+    Args:
+        events: Parquet or CSV (design, section 4.1).
+        columns: how its columns differ from the contract's.
+        holdout: the shoppers to keep; with a share of 0 every one.
+
+    Raises:
+        DataError: the file does not keep the contract.
+    """
+    with open_engine() as engine:
+        read = read_events(events, None, engine=engine, columns=columns)
+        has_visits = "visit_id" in resolve(
+            open_source(events).schema.names, columns, EVENTS, events.name
+        )
+        table = read.table
+        if holdout.share:
+            table = table.filter(holdout.matches(table.shopper_id))
+        table = table.select(*_COLUMNS)
+        yield Shoppers(int(table.shopper_id.nunique().to_pyarrow().as_py()), table, has_visits)
