@@ -1,0 +1,1 @@
+"""Bundles: read, verify, scan. Rules on bytes; only the device verifies, only training signs."""
