@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from shelfrank.bundle import archive
 from shelfrank.bundle.manifest import FORMATS, FileEntry, Manifest, ModelInfo
 from shelfrank.bundle.signature import MANIFEST_TYPE, dump_detached, parse_detached
-from shelfrank.bundle.trust import newest_root, read_anchor
+from shelfrank.bundle.trust import newest_root, read_anchor, walk_roots
 from shelfrank.bundle.verify import KNOWN_FILES, read_contents
 from shelfrank_training.errors import PublishError
 from shelfrank_training.publish.keys import SigningKey, keygen
@@ -155,7 +155,12 @@ def _read_folder(folder: Path) -> dict[str, bytes]:
 
 
 def _named_roots(roots: tuple[bytes, ...]) -> dict[str, bytes]:
-    return {read_anchor(root).name: root for root in roots}
+    """Return roots by member name, if a device that knows the first can walk to the last."""
+    if not roots:
+        raise PublishError("bundle needs a root")
+    named = {read_anchor(root).name: root for root in roots}
+    walk_roots(read_anchor(roots[0]), named)
+    return named
 
 
 def _read(path: Path) -> bytes:
