@@ -1,0 +1,21 @@
+"""From events to numbers over many shoppers: bounded, counted, thresholded (design, 4.2)."""
+
+from __future__ import annotations
+
+from shelfrank_training.aggregates.folder import (
+    Aggregates,
+    AggregatesInfo,
+    TableInfo,
+    read_aggregates,
+)
+from shelfrank_training.aggregates.run import aggregate
+from shelfrank_training.aggregates.settings import AggregateSettings
+
+__all__ = [
+    "AggregateSettings",
+    "Aggregates",
+    "AggregatesInfo",
+    "TableInfo",
+    "aggregate",
+    "read_aggregates",
+]

@@ -1,0 +1,180 @@
+"""The statistics, each written once as an Ibis expression over bounded contributions.
+
+The functions count a ``unit``: items, or categories for back-off. They publish nothing: `at_least` is
+the one way to a published table. All numbers are integers and every shopper adds at most 1 to a count
+and 1,000 to a weight, so results are equal on every engine and for every order of the rows.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final
+
+import ibis
+import pyarrow as pa
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from ibis.expr.types import Table
+
+WEIGHT: Final = 1000
+"""Weights are in 1/1000: this much for an event at the end of the range, or one step away."""
+
+MAX_DISTANCE: Final = 20
+"""Steps in a visit that still count as "next"; farther ones would weigh under 1 % of the nearest."""
+
+DISTANCE_SCALE: Final = 4.0
+"""Steps after which "next" weighs 1/e: the decay that did best on two sets of click sessions."""
+
+GAP_DAYS: Final = (3, 7, 14, 28, 56, 112, 224, 448)
+"""Upper bounds of the buckets for gaps between purchases, doubling from half a week to 15 months."""
+
+_DAY_MICROSECONDS: Final = 86_400_000_000
+
+
+def popularity(contributions: Table, *, end: datetime, half_life_days: int) -> Table:
+    """Count the shoppers of each unit, and weigh them by how recent their latest event is.
+
+    Args:
+        contributions: shopper, unit, time.
+        end: naive, UTC; the end of the time range, after every event.
+        half_life_days: after which a shopper counts half.
+
+    Returns:
+        unit, shoppers, weight.
+    """
+    latest = contributions.group_by("shopper", "unit").aggregate(time=contributions.time.max())
+    age = ibis.literal(end).delta(latest.time, unit="microsecond")
+    aged = latest.mutate(days=age // _DAY_MICROSECONDS)
+    weighed = aged.left_join(_decay(half_life_days), "days")
+    return weighed.group_by("unit").aggregate(
+        shoppers=weighed.count(), weight=weighed.decay.fill_null(0).sum()
+    )
+
+
+def pairs(contributions: Table) -> Table:
+    """Count the shoppers who have both of two units, at any time.
+
+    Args:
+        contributions: shopper, unit.
+
+    Returns:
+        unit, other (unit < other), shoppers.
+    """
+    owned = contributions.select("shopper", "unit").distinct()
+    others = owned.select(shopper_=owned.shopper, other=owned.unit)
+    both = owned.join(others, [owned.shopper == others.shopper_, owned.unit < others.other])
+    return both.group_by("unit", "other").aggregate(shoppers=both.count())
+
+
+def next_in_visit(contributions: Table) -> Table:
+    """Count the shoppers for whom one unit comes after another in a visit.
+
+    The distance of a shopper is the smallest number of moments between the two, in any visit. Equal
+    times make no sequence.
+
+    Args:
+        contributions: shopper, unit, visit, moment.
+
+    Returns:
+        unit, next, shoppers, weight (1,000 for distance 1, less beyond, nothing over
+        `MAX_DISTANCE`).
+    """
+    steps = contributions.select("shopper", "visit", "unit", "moment").distinct()
+    later = steps.select(
+        shopper_=steps.shopper, visit_=steps.visit, next=steps.unit, later=steps.moment
+    )
+    joined = steps.join(
+        later,
+        [
+            steps.shopper == later.shopper_,
+            steps.visit == later.visit_,
+            steps.unit != later.next,
+            later.later > steps.moment,
+            later.later <= steps.moment + MAX_DISTANCE,
+        ],
+    )
+    nearest = joined.group_by("shopper", "unit", "next").aggregate(
+        distance=(joined.later - joined.moment).min()
+    )
+    weighed = nearest.join(_closeness(), "distance")
+    return weighed.group_by("unit", "next").aggregate(
+        shoppers=weighed.count(), weight=weighed.closeness.sum()
+    )
+
+
+def next_visit(contributions: Table) -> Table:
+    """Count the shoppers for whom a unit of one visit is followed by another in their next visit.
+
+    Args:
+        contributions: shopper, unit, visit.
+
+    Returns:
+        unit, next, shoppers, weight (1,000 a shopper).
+    """
+    visited = contributions.select("shopper", "visit", "unit").distinct()
+    later = visited.select(shopper_=visited.shopper, visit_=visited.visit, next=visited.unit)
+    joined = visited.join(
+        later,
+        [
+            visited.shopper == later.shopper_,
+            visited.visit + 1 == later.visit_,
+            visited.unit != later.next,
+        ],
+    )
+    once = joined.select("shopper", "unit", "next").distinct()
+    counted = once.group_by("unit", "next").aggregate(shoppers=once.count())
+    return counted.mutate(weight=counted.shoppers * WEIGHT)
+
+
+def repeats(contributions: Table) -> Table:
+    """Count the shoppers who buy a unit again, by the median gap between their visits with it.
+
+    The median of an even number of gaps is the lower one, so that it is an integer. Gaps above the
+    last bucket are not counted.
+
+    Args:
+        contributions: shopper, unit, start, purchase.
+
+    Returns:
+        unit, gap_days (upper bound of the bucket, inclusive), shoppers.
+    """
+    bought = contributions.filter(contributions.purchase)
+    visits = bought.select("shopper", "unit", "start").distinct()
+    by_start = ibis.window(group_by=[visits.shopper, visits.unit], order_by=visits.start)
+    gap = visits.start.delta(visits.start.lag().over(by_start), unit="microsecond")
+    gaps = visits.mutate(gap=gap).filter(ibis._.gap.notnull())
+    by_gap = ibis.window(group_by=[gaps.shopper, gaps.unit], order_by=gaps.gap)
+    ranked = gaps.mutate(
+        position=ibis.row_number().over(by_gap),
+        n_gaps=gaps.count().over(group_by=[gaps.shopper, gaps.unit]),
+    )
+    median = ranked.filter(ranked.position == (ranked.n_gaps - 1) // 2)
+    bucketed = median.mutate(
+        gap_days=ibis.cases(
+            *((median.gap <= days * _DAY_MICROSECONDS, days) for days in GAP_DAYS),
+            else_=ibis.null("int64"),
+        ).cast("int64")
+    ).filter(ibis._.gap_days.notnull())
+    return bucketed.group_by("unit", "gap_days").aggregate(shoppers=bucketed.count())
+
+
+def at_least(counted: Table, min_shoppers: int) -> Table:
+    """Drop every row that stands for fewer than `min_shoppers` shoppers."""
+    return counted.filter(counted.shoppers >= min_shoppers)
+
+
+def _decay(half_life_days: int) -> Table:
+    # A table made here, not a power computed by the engine: two engines may round it differently.
+    weights = []
+    while (weight := round(WEIGHT * 0.5 ** (len(weights) / half_life_days))) > 0:
+        weights.append(weight)
+    days = list(range(len(weights)))
+    return ibis.memtable(pa.table({"days": days, "decay": weights}))
+
+
+def _closeness() -> Table:
+    distances = range(1, MAX_DISTANCE + 1)
+    weights = [round(WEIGHT * math.exp(-(distance - 1) / DISTANCE_SCALE)) for distance in distances]
+    return ibis.memtable(pa.table({"distance": list(distances), "closeness": weights}))

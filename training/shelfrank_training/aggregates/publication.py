@@ -1,0 +1,178 @@
+"""From contributions to the tables that may leave: everything counted, small numbers left out."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import ibis
+import pyarrow as pa
+
+from shelfrank_training.aggregates import counts
+from shelfrank_training.aggregates.folder import KEYS, schema
+from shelfrank_training.events.engine import keep
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from ibis.backends.duckdb import Backend
+    from ibis.expr.types import Table
+
+    from shelfrank_training.aggregates.settings import AggregateSettings
+    from shelfrank_training.events.catalog import CatalogTable
+    from shelfrank_training.progress import Progress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """A table that may leave.
+
+    Attributes:
+        rows: sorted by its key; columns of `shelfrank_training.aggregates.folder.schema`.
+        n_counted: rows there were before small numbers were left out.
+    """
+
+    rows: pa.Table
+    n_counted: int
+
+
+class Publisher:
+    """Counts units over bounded contributions and lets out what reaches the threshold.
+
+    Args:
+        engine: where the contributions live.
+        settings: threshold and half-life.
+        end: naive, UTC; the end of the time range.
+        progress: hears about the steps.
+    """
+
+    def __init__(
+        self, engine: Backend, settings: AggregateSettings, *, end: datetime, progress: Progress
+    ) -> None:
+        self._engine = engine
+        self._settings = settings
+        self._end = end
+        self._progress = progress
+
+    def publish(self, contributions: Table, catalog: CatalogTable) -> dict[str, Published]:
+        """Count every table.
+
+        Args:
+            contributions: see `shelfrank_training.aggregates.contributions.bound`.
+            catalog: names the items, and gives their categories.
+
+        Returns:
+            A table for each name in `KEYS`.
+        """
+        item_ids = catalog.table["item_id"].combine_chunks()
+        units = contributions.rename(unit="item")
+        tables = {"items": self._popularity("items", units, item_ids)}
+        published = _positions(tables["items"].rows["item_id"], item_ids)
+        # A pair that reaches the threshold has two items that do, so nothing is lost here. Moments and
+        # visits were numbered before: no shopper's distances depend on what others bought.
+        units = self._only(units, published)
+        tables["pairs"] = self._count("pairs", counts.pairs(units), item_ids)
+        tables["next"] = self._next(units, item_ids)
+        tables["repeats"] = self._count("repeats", counts.repeats(units), item_ids)
+        return tables | self._categories(units, catalog, published, tables["pairs"].rows)
+
+    def _categories(
+        self,
+        units: Table,
+        catalog: CatalogTable,
+        published: Sequence[int],
+        pairs: pa.Table,
+    ) -> dict[str, Published]:
+        """Count categories over published items only, so that they say nothing about the others."""
+        category_of = catalog.table["category"].to_pylist()
+        item_ids = catalog.table["item_id"].to_pylist()
+        members: dict[str, list[int]] = defaultdict(list)
+        for item in published:
+            if category_of[item] is not None:
+                members[category_of[item]].append(item)
+        open_pairs = set(zip(*(pairs[key].to_pylist() for key in KEYS["pairs"]), strict=True))
+        safe = sorted(
+            category
+            for category, items in members.items()
+            if not _gives_away_a_pair([item_ids[item] for item in items], open_pairs)
+        )
+        names = pa.array(safe, pa.string())
+        of_item = pa.table(
+            {
+                "unit": pa.array([item for name in safe for item in members[name]], pa.int64()),
+                "category": pa.array(
+                    [number for number, name in enumerate(safe) for _ in members[name]], pa.int64()
+                ),
+            }
+        )
+        joined = units.join(ibis.memtable(of_item), "unit").drop("unit").rename(unit="category")
+        by_category = keep(self._engine, joined)
+        return {
+            "categories": self._popularity("categories", by_category, names),
+            "category_pairs": self._count("category_pairs", counts.pairs(by_category), names),
+            "category_repeats": self._count("category_repeats", counts.repeats(by_category), names),
+        }
+
+    def _popularity(self, name: str, units: Table, names: pa.Array) -> Published:
+        counted = counts.popularity(
+            units, end=self._end, half_life_days=self._settings.half_life_days
+        )
+        return self._count(name, counted, names)
+
+    def _next(self, units: Table, names: pa.Array) -> Published:
+        in_visit = counts.next_in_visit(units).mutate(scope=ibis.literal("visit"))
+        across = counts.next_visit(units).mutate(scope=ibis.literal("visits"))
+        return self._count("next", in_visit.union(across), names)
+
+    def _count(self, name: str, counted: Table, names: pa.Array) -> Published:
+        """Compute a table, drop what is small, give ids for numbers, sort."""
+        with self._progress.stage(f"count {name}"):
+            kept = keep(self._engine, counted)
+            n_counted = int(kept.count().to_pyarrow().as_py())
+            large = counts.at_least(kept, self._settings.min_shoppers)
+            # The numbers of units order like their ids; so do the names of the scopes.
+            order = [
+                column
+                for column in ("unit", "other", "next", "gap_days", "scope")
+                if column in kept.columns
+            ]
+            found = large.order_by(order).to_pyarrow()
+        return Published(rows=_named(name, found, names), n_counted=n_counted)
+
+    def _only(self, units: Table, published: Sequence[int]) -> Table:
+        allowed = pa.table({"unit": pa.array(published, pa.int64())})
+        return keep(self._engine, units.semi_join(ibis.memtable(allowed), "unit"))
+
+
+def _named(name: str, found: pa.Table, names: pa.Array) -> pa.Table:
+    columns: Mapping[str, str] = {
+        "item_id": "unit",
+        "category": "unit",
+        "other_id": "other",
+        "next_item_id": "next",
+    }
+    wanted = schema(name)
+    arrays = []
+    for field in wanted:
+        values = found[columns.get(field.name, field.name)]
+        if field.name != "scope" and pa.types.is_string(field.type):
+            values = names.take(values.combine_chunks())
+        arrays.append(values.cast(field.type))
+    return pa.table(arrays, schema=wanted)
+
+
+def _positions(ids: pa.ChunkedArray, names: pa.Array) -> list[int]:
+    import pyarrow.compute as pc
+
+    return [int(index) for index in pc.index_in(ids, value_set=names).to_pylist()]
+
+
+def _gives_away_a_pair(items: Sequence[str], open_pairs: set[tuple[str, str]]) -> bool:
+    """Say whether a category's shoppers would tell how many have both of its two items.
+
+    With two items, shoppers(category) = shoppers(a) + shoppers(b) - shoppers(a and b): the last one,
+    suppressed, would follow from the three published. With three or more items it does not.
+    """
+    return len(items) == 2 and (min(items), max(items)) not in open_pairs

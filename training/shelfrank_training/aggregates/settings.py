@@ -1,0 +1,120 @@
+"""What a run of `aggregate` is asked to do, and which requests are refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from shelfrank_training.errors import PrivacyError
+from shelfrank_training.events.columns import Columns
+from shelfrank_training.events.holdout import Holdout
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from shelfrank.consent.policy import Policy
+
+DEFAULT_MIN_SHOPPERS: Final = 50
+"""Google's Ads Data Hub asks for 50 users behind every number: the one public precedent we know."""
+
+AMBER_MIN_SHOPPERS: Final = 20
+"""Below this a run warns: 20 is the lowest the default policy takes."""
+
+UNPROTECTED_MIN_SHOPPERS: Final = 10
+"""Below this a number may point at people; only research on public data has a reason to."""
+
+DEFAULT_MAX_ITEMS: Final = 100
+"""Items counted for one shopper. More buys little: the pairs of a shopper grow with the square."""
+
+LARGE_MAX_ITEMS: Final = 50
+"""The same for tables of more than `LARGE_EVENTS` events: four times fewer pairs a shopper."""
+
+LARGE_EVENTS: Final = 10_000_000
+
+MAX_VISITS: Final = 200
+"""Visits counted for one shopper, newest first: almost four years of weekly shopping."""
+
+HALF_LIFE_DAYS: Final = 28
+"""Popularity halves every four weeks, so that it follows the season and not one weekend."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AggregateSettings:
+    """The settings of one run.
+
+    Attributes:
+        policy: whose sensitive categories are kept out and whose `min_shoppers` must be reached;
+            None keeps out only what the catalog itself marks as sensitive.
+        min_shoppers: distinct shoppers behind every published number.
+        unprotected: permits `min_shoppers` below `UNPROTECTED_MIN_SHOPPERS`.
+        holdout: the shoppers that are kept out; its salt also chooses the contributions.
+        until: aware; events at this moment or later are left out, and popularity decays from here.
+            None takes the end of the data.
+        max_items: items counted for one shopper; None takes the default for the number of events.
+        half_life_days: after which an event counts half for popularity; at least 1.
+        columns: what differs from the contract's column names, in either file.
+        max_bad_rows: share of bad event rows in [0, 1] above which the run stops.
+        overwrite: replace an older result.
+    """
+
+    policy: Policy | None = None
+    min_shoppers: int = DEFAULT_MIN_SHOPPERS
+    unprotected: bool = False
+    holdout: Holdout = field(default_factory=Holdout)
+    until: datetime | None = None
+    max_items: int | None = None
+    half_life_days: int = HALF_LIFE_DAYS
+    columns: Columns = field(default_factory=Columns)
+    max_bad_rows: float = 0.0
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse settings that mean nothing.
+
+        Raises:
+            ValueError: a number is out of its range, or `until` is naive.
+        """
+        if self.min_shoppers < 1:
+            raise ValueError(f"min_shoppers is {self.min_shoppers}, wanted 1 or more")
+        if self.max_items is not None and self.max_items < 1:
+            raise ValueError(f"max_items is {self.max_items}, wanted 1 or more")
+        if self.half_life_days < 1:
+            raise ValueError(f"half_life_days is {self.half_life_days}, wanted 1 or more")
+        if not 0 <= self.max_bad_rows <= 1:
+            raise ValueError(f"max_bad_rows is {self.max_bad_rows}, wanted 0 to 1")
+        if self.until is not None and self.until.tzinfo is None:
+            raise ValueError("until has no time zone")
+
+
+def check_min_shoppers(settings: AggregateSettings) -> tuple[str, ...]:
+    """Refuse a threshold that is too low, and say what should be known about a low one.
+
+    Returns:
+        Notes for the person who runs it.
+
+    Raises:
+        PrivacyError: below `UNPROTECTED_MIN_SHOPPERS` without `unprotected`, or below the policy's.
+    """
+    asked = settings.min_shoppers
+    if asked < UNPROTECTED_MIN_SHOPPERS and not settings.unprotected:
+        raise PrivacyError(
+            f"min_shoppers is {asked}, wanted {UNPROTECTED_MIN_SHOPPERS} or more",
+            hint="for research on public data: --unprotected; the label then says so in red",
+        )
+    if settings.policy is not None and asked < settings.policy.min_shoppers:
+        raise PrivacyError(
+            f"min_shoppers is {asked}, the policy wants {settings.policy.min_shoppers} or more",
+            hint="raise --min-shoppers, or publish a policy with a lower min_shoppers",
+        )
+    if asked < UNPROTECTED_MIN_SHOPPERS:
+        return (f"red: unprotected, numbers may stand for as few as {asked} shoppers",)
+    if asked < AMBER_MIN_SHOPPERS:
+        return (f"amber: numbers may stand for as few as {asked} shoppers",)
+    return ()
+
+
+def choose_max_items(settings: AggregateSettings, n_events: int) -> int:
+    """Return how many items are counted for one shopper."""
+    if settings.max_items is not None:
+        return settings.max_items
+    return LARGE_MAX_ITEMS if n_events > LARGE_EVENTS else DEFAULT_MAX_ITEMS
