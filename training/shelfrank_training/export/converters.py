@@ -1,0 +1,261 @@
+"""skl2onnx converters of our estimators: one graph from history to score, features included.
+
+Each converter is the estimator's numpy written as nodes; `shelfrank_training.export.parity` holds the two
+against each other. The parser of `Blend` lays the parts side by side on one summary of the history.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from skl2onnx import update_registered_converter
+from skl2onnx.common.data_types import FloatTensorType, Int64TensorType
+
+from shelfrank.types import KIND_CODES
+from shelfrank_training.export.writer import GraphWriter
+from shelfrank_training.models.blend import Blend
+from shelfrank_training.models.history import HistoryReader
+from shelfrank_training.models.parts import (
+    RANK_DECAY,
+    Affinity,
+    Category,
+    Next,
+    Popularity,
+    Repeat,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    from shelfrank_training.models.tables import PairTable
+
+INPUT_TYPES: Final = {
+    "event_item": Int64TensorType,
+    "event_kind": Int64TensorType,
+    "event_age_days": FloatTensorType,
+    "event_visit": Int64TensorType,
+    "event_rank": Int64TensorType,
+    "event_quantity": FloatTensorType,
+    "candidate": Int64TensorType,
+    "situation": Int64TensorType,
+    "daypart": Int64TensorType,
+}
+
+_STATE: Final = {
+    "visit_item": Int64TensorType,
+    "visit_number": Int64TensorType,
+    "visit_age_days": FloatTensorType,
+    "visit_weight": FloatTensorType,
+    "past_item": Int64TensorType,
+    "past_activity": FloatTensorType,
+    "disliked": FloatTensorType,
+}
+
+_READS: Final = ("event_item", "event_kind", "event_age_days", "event_visit")
+_PART_INPUTS: Final = ("candidate", "event_item", "event_visit", "event_rank")
+
+# Larger than any visit number or kind, so that item, visit and kind pack into one int64 without collision:
+# 2**40 items-and-visits leave room for 100,000 visits with ten million items.
+_VISITS: Final = 1 << 17
+_KINDS: Final = 8
+
+
+class _Call:
+    """One converter call: inputs and outputs by name."""
+
+    def __init__(self, scope: Any, operator: Any, container: Any, names: Sequence[str]) -> None:  # noqa: ANN401
+        self.estimator = operator.raw_operator
+        self.write = GraphWriter(scope, container, prefix=operator.type.removeprefix("Shelfrank"))
+        self.input = dict(
+            zip(names, [variable.full_name for variable in operator.inputs], strict=True)
+        )
+        self.outputs = [variable.full_name for variable in operator.outputs]
+
+
+def _convert_history(scope: Any, operator: Any, container: Any) -> None:  # noqa: ANN401
+    """`HistoryReader.read`: distinct (item, visit, kind), then distinct items."""
+    call = _Call(scope, operator, container, _READS)
+    write, reader = call.write, call.estimator
+    out = dict(zip(_STATE, call.outputs, strict=True))
+    item, visit = call.input["event_item"], call.input["event_visit"]
+    key = write.node("Add", write.node("Mul", item, write.integers("visits", _VISITS)), visit)
+    key = write.node(
+        "Add",
+        write.node("Mul", key, write.integers("kinds", _KINDS)),
+        call.input["event_kind"],
+    )
+    _, first = write.nodes("Unique", key, outputs=2, sorted=1)
+    write.into(out["visit_item"], "Gather", item, first, axis=0)
+    write.into(out["visit_number"], "Gather", visit, first, axis=0)
+    write.into(out["visit_age_days"], "Gather", call.input["event_age_days"], first, axis=0)
+    kind = write.node("Gather", call.input["event_kind"], first, axis=0)
+    kind_weights = write.constant("kind_weights", reader.kind_weights_)
+    write.into(out["visit_weight"], "Gather", kind_weights, kind, axis=0)
+    dislike = write.to_float(
+        write.node("Equal", kind, write.integers("dislike", KIND_CODES["dislike"]))
+    )
+    dislikes = write.scatter_add(reader.n_rows_, out["visit_item"], dislike)
+    write.into(out["disliked"], "Min", dislikes, write.number("once", 1.0))
+    faded = write.halved(out["visit_age_days"], reader.activity_half_life_days)
+    total = write.scatter_add(
+        reader.n_rows_, out["visit_item"], write.node("Mul", out["visit_weight"], faded)
+    )
+    past = write.node("Unique", out["visit_item"], sorted=1)
+    write.into(out["past_item"], "Identity", past)
+    active = write.log1p(write.node("Gather", total, past, axis=0))
+    unloved = write.node("Gather", out["disliked"], past, axis=0)
+    loved = write.node("Sub", write.number("one", 1.0), unloved)
+    write.into(out["past_activity"], "Sub", write.node("Mul", active, loved), unloved)
+
+
+def _spread(write: GraphWriter, name: str, table: PairTable, source: str, weight: str) -> str:
+    """`PairTable.spread`: a dense vector over the targets."""
+    target = write.constant(f"{name}_target", table.target)
+    value = write.constant(f"{name}_value", table.value)
+    scale = write.constant(f"{name}_scale", table.scale)
+    flat = write.integers("flat", -1)
+    column = write.integers("column", -1, 1)
+    rows = write.to_int64(write.node("Gather", target, source, axis=0))
+    numbers = write.to_float(write.node("Gather", value, source, axis=0))
+    factor = write.node("Mul", write.node("Gather", scale, source, axis=0), weight)
+    weighted = write.node("Mul", numbers, write.node("Reshape", factor, column))
+    return write.scatter_add(
+        table.n_targets,
+        write.node("Reshape", rows, flat),
+        write.node("Reshape", weighted, flat),
+    )
+
+
+def _part_call(scope: Any, operator: Any, container: Any) -> _Call:  # noqa: ANN401
+    return _Call(scope, operator, container, [*_STATE, *_PART_INPUTS])
+
+
+def _convert_popularity(scope: Any, operator: Any, container: Any) -> None:  # noqa: ANN401
+    call = _part_call(scope, operator, container)
+    row = call.write.constant("row", call.estimator.row_)
+    call.write.into(call.outputs[0], "Gather", row, call.input["candidate"], axis=0)
+
+
+def _convert_next(scope: Any, operator: Any, container: Any) -> None:  # noqa: ANN401
+    call = _part_call(scope, operator, container)
+    write, part = call.write, call.estimator
+    now = write.to_float(
+        write.node("Equal", call.input["event_visit"], write.integers("current", 0))
+    )
+    rank = write.to_float(call.input["event_rank"])
+    pull = write.node("Exp", write.node("Mul", rank, write.number("rank_rate", -1 / RANK_DECAY)))
+    inside = _spread(
+        write, "in_visit", part.in_visit_, call.input["event_item"], write.node("Mul", pull, now)
+    )
+    before = write.to_float(
+        write.node("Equal", call.input["visit_number"], write.integers("before", 1))
+    )
+    weight = write.node("Mul", call.input["visit_weight"], before)
+    at_start = _spread(write, "at_start", part.at_start_, call.input["visit_item"], weight)
+    dense = write.node("Add", inside, at_start)
+    write.into(call.outputs[0], "Gather", dense, call.input["candidate"], axis=0)
+
+
+def _convert_affinity(scope: Any, operator: Any, container: Any) -> None:  # noqa: ANN401
+    call = _part_call(scope, operator, container)
+    dense = _spread(
+        call.write,
+        "table",
+        call.estimator.table_,
+        call.input["past_item"],
+        call.input["past_activity"],
+    )
+    call.write.into(call.outputs[0], "Gather", dense, call.input["candidate"], axis=0)
+
+
+def _convert_category(scope: Any, operator: Any, container: Any) -> None:  # noqa: ANN401
+    call = _part_call(scope, operator, container)
+    write = call.write
+    category_of = write.constant("category_of", call.estimator.category_of_)
+    source = write.node("Gather", category_of, call.input["past_item"], axis=0)
+    dense = _spread(write, "table", call.estimator.table_, source, call.input["past_activity"])
+    target = write.node("Gather", category_of, call.input["candidate"], axis=0)
+    write.into(call.outputs[0], "Gather", dense, target, axis=0)
+
+
+def _convert_repeat(scope: Any, operator: Any, container: Any) -> None:  # noqa: ANN401
+    call = _part_call(scope, operator, container)
+    write, part = call.write, call.estimator
+    item, weight = call.input["visit_item"], call.input["visit_weight"]
+    faded = write.halved(call.input["visit_age_days"], part.half_life_days_)
+    lately = write.log1p(write.scatter_add(part.n_rows_, item, write.node("Mul", weight, faded)))
+    ever = write.log1p(write.scatter_add(part.n_rows_, item, weight))
+    dense = write.node(
+        "Add",
+        write.node("Mul", lately, write.number("recent_weight", part.recent_weight)),
+        write.node("Mul", ever, write.number("weight", part.weight)),
+    )
+    unloved = write.node("Mul", call.input["disliked"], write.number("dislike", part.dislike))
+    dense = write.node("Sub", dense, unloved)
+    write.into(call.outputs[0], "Gather", dense, call.input["candidate"], axis=0)
+
+
+def _convert_blend(scope: Any, operator: Any, container: Any) -> None:  # noqa: ANN401
+    write = GraphWriter(scope, container, prefix="blend")
+    score, parts = [variable.full_name for variable in operator.outputs]
+    last = write.integers("last", 1)
+    columns = [write.node("Unsqueeze", variable.full_name, last) for variable in operator.inputs]
+    write.into(parts, "Concat", *columns, axis=1)
+    write.into(score, "ReduceSum", parts, last, keepdims=0)
+
+
+def _parse_blend(scope: Any, model: Blend, inputs: Any, custom_parsers: Any = None) -> Any:  # noqa: ANN401, ARG001
+    """Lay out history → parts → sum."""
+    given = {variable.raw_name: variable for variable in inputs}
+    history = scope.declare_local_operator("ShelfrankHistory", model.reader_)
+    history.inputs.extend(given[name] for name in _READS)
+    state = [scope.declare_local_variable(name, kind([None])) for name, kind in _STATE.items()]
+    history.outputs.extend(state)
+    blend = scope.declare_local_operator("ShelfrankBlend", model)
+    for part in model.parts_:
+        operator = scope.declare_local_operator(_ALIASES[type(part)], part)
+        operator.inputs.extend([*state, *(given[name] for name in _PART_INPUTS)])
+        output = scope.declare_local_variable(f"part_{part.name}", FloatTensorType([None]))
+        operator.outputs.append(output)
+        blend.inputs.append(output)
+    blend.outputs.append(scope.declare_local_variable("score", FloatTensorType([None])))
+    n_parts = len(model.parts_)
+    blend.outputs.append(scope.declare_local_variable("parts", FloatTensorType([None, n_parts])))
+    return blend.outputs
+
+
+def _keep_types(operator: Any) -> None:  # noqa: ANN401
+    """Shapes and types are stated by the parser."""
+
+
+_CONVERTERS: Final[dict[type, tuple[str, Callable[[Any, Any, Any], None]]]] = {
+    HistoryReader: ("ShelfrankHistory", _convert_history),
+    Popularity: ("ShelfrankPopularity", _convert_popularity),
+    Next: ("ShelfrankNext", _convert_next),
+    Affinity: ("ShelfrankAffinity", _convert_affinity),
+    Category: ("ShelfrankCategory", _convert_category),
+    Repeat: ("ShelfrankRepeat", _convert_repeat),
+    Blend: ("ShelfrankBlend", _convert_blend),
+}
+
+_ALIASES: Final[dict[type, str]] = {kind: alias for kind, (alias, _) in _CONVERTERS.items()}
+
+
+def register() -> None:
+    """Tell skl2onnx about our estimators; calling it again changes nothing."""
+    for estimator, (alias, convert) in _CONVERTERS.items():
+        parser = _parse_blend if estimator is Blend else None
+        update_registered_converter(
+            estimator, alias, _keep_types, convert, overwrite=True, parser=parser
+        )
+
+
+def initial_types() -> list[tuple[str, Any]]:
+    """Return the graph's inputs as skl2onnx wants them: name and type, one dimension each."""
+    scalars = {"situation", "daypart"}
+    return [(name, kind([1] if name in scalars else [None])) for name, kind in INPUT_TYPES.items()]
+
+
+__all__ = ["INPUT_TYPES", "initial_types", "register"]
