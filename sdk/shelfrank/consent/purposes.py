@@ -171,7 +171,7 @@ class Purpose:
         Raises:
             ValueError: `time` is naive.
         """
-        floor = _in_utc(time).replace(second=0, microsecond=0)
+        floor = in_utc(time).replace(second=0, microsecond=0)
         if self.granularity == "minute":
             return floor
         floor = floor.replace(minute=0)
@@ -185,7 +185,7 @@ class Purpose:
             now: aware; the device's distrustful clock (`Consent.effective_now`), not the wall
                 clock.
         """
-        return _in_utc(now) - _in_utc(time) < timedelta(days=self.retention_days)
+        return in_utc(now) - in_utc(time) < timedelta(days=self.retention_days)
 
     def has_field(self, name: FieldName) -> bool:
         """Whether the purpose keeps `name` of an event."""
@@ -202,7 +202,6 @@ class Purpose:
             "fields": [(kept.name, kept.origin, kept.necessity) for kept in self.fields],
             "granularity": self.granularity,
             "retention_days": self.retention_days,
-            "validity_days": self.validity_days,
         }
         return hashlib.sha256(json.dumps(material, sort_keys=True).encode()).hexdigest()
 
@@ -218,7 +217,12 @@ def normal_category(path: str) -> str:
     return "/".join(segment for segment in segments if segment)
 
 
-def _in_utc(time: datetime) -> datetime:
+def in_utc(time: datetime) -> datetime:
+    """Return `time` in UTC.
+
+    Raises:
+        ValueError: it is naive, so it is not known which moment is meant.
+    """
     if time.tzinfo is None:
         raise ValueError("got a time without a time zone, wanted an aware one")
     return time.astimezone(UTC)

@@ -60,7 +60,7 @@ def parse_policy(data: bytes) -> Policy:
         languages=languages,
         controllers=(_controller(head.table("controller")),),
         sensitive=_sensitive(root.table("sensitive")),
-        purposes=_purposes(root.tables("purpose", max_count=MAX_PURPOSES), languages),
+        purposes=_purposes(root.tables("purpose", at_most=MAX_PURPOSES), languages),
         min_shoppers=head.integer(
             "min_shoppers",
             at_least=MIN_SHOPPERS_FLOOR,
@@ -135,7 +135,7 @@ def _purpose(table: Table, languages: tuple[Language, ...]) -> Purpose:
 
 
 def _fields(table: Table) -> tuple[Field, ...]:
-    fields = [_field(entry) for entry in table.tables("field", max_count=len(FIELD_NAMES))]
+    fields = [_field(entry) for entry in table.tables("field", at_most=len(FIELD_NAMES))]
     names = [field.name for field in fields]
     if len(names) != len(set(names)):
         table.refuse("field", got="a name twice", wanted="each field once")

@@ -164,11 +164,11 @@ class Table:
         value = self._take(key, dict, "a table")
         return Table(value, where=where or self._path(key))
 
-    def tables(self, key: str, *, max_count: int) -> list[Table]:
-        """Take a list of one or more tables (``[[key]]``)."""
-        values = self._take(key, list, f"one or more tables [[{self._path(key)}]]")
-        if not 1 <= len(values) <= max_count:
-            self.refuse(key, got=f"{len(values)} tables", wanted=f"from 1 to {max_count}")
+    def tables(self, key: str, *, at_least: int = 1, at_most: int) -> list[Table]:
+        """Take a list of tables (``[[key]]``)."""
+        values = self._take(key, list, f"tables [[{self._path(key)}]]")
+        if not at_least <= len(values) <= at_most:
+            self.refuse(key, got=f"{len(values)} tables", wanted=f"from {at_least} to {at_most}")
         rows = Table(
             {str(row + 1): value for row, value in enumerate(values)}, where=self._path(key)
         )
