@@ -1,9 +1,9 @@
 """Rank products on the device, from history that never leaves it.
 
 Importing this package has one effect: unless the environment says otherwise, it sets
-``ORT_DISABLE_TELEMETRY=1``, because onnxruntime 1.29 and later writes a device id and an upload queue on
-its first import (design, invariant P2). Neither numpy nor onnxruntime nor cryptography is loaded until a
-bundle or a history is opened.
+``ORT_DISABLE_TELEMETRY=1``, because onnxruntime 1.29 and later writes a device id and an upload
+queue on its first import (design, invariant P2). Neither numpy nor onnxruntime nor cryptography is
+loaded until a bundle or a history is opened.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The one tree of errors the SDK raises on purpose (design: what, got, wanted, next step).
 
-A message is lower case, names what was expected and what was found, and never holds a key, plaintext
-or an item id of a history. The facts are also attributes, so that nobody parses text. `hint` says the
-next step; only command lines print it.
+A message is lower case, names what was expected and what was found, and never holds a key,
+plaintext or an item id of a history. The facts are also attributes, so that nobody parses text.
+`hint` says the next step; only command lines print it.
 
 Misuse of the API (a wrong type, ``k < 1``) is ``TypeError`` or ``ValueError``, not in this tree.
 """

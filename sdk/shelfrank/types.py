@@ -97,9 +97,9 @@ class Dropped:
 
     Attributes:
         reason: ``no_consent`` (no purpose is given), ``kind`` (no given purpose admits this kind),
-            ``sensitive`` (the category is excluded by the policy), ``unmapped`` (the item or its category is
-            not known, so it cannot be shown not to be sensitive), ``too_old`` (outside the retention),
-            ``no_bundle`` (no bundle is open, so nothing can be filtered).
+            ``sensitive`` (the category is excluded by the policy), ``unmapped`` (the item or its
+            category is not known, so it cannot be shown not to be sensitive), ``too_old`` (outside
+            the retention), ``no_bundle`` (no bundle is open, so nothing can be filtered).
     """
 
     reason: DropReason

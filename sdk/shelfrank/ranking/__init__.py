@@ -1,0 +1,1 @@
+"""Rank and explain: the graph behind a guard, the pure ranker, pages and reasons."""

@@ -1,7 +1,7 @@
 """The one place where onnxruntime is loaded: late, guarded, and only for bytes already verified.
 
-Training's parity check and golden vectors go through this module too, so that both ends run the same
-code (design 4.3).
+Training's parity check and golden vectors go through this module too, so that both ends run the
+same code (design 4.3).
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import numpy as np
 from shelfrank.errors import ModelMismatchError, RuntimeGuardError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     import numpy.typing as npt
     import onnxruntime
 
@@ -23,8 +25,8 @@ TELEMETRY_SWITCH: Final = "ORT_DISABLE_TELEMETRY"
 
 _GUARDED_IMPORT: Final = "_shelfrank_guarded_import"
 
-# One thread: a ranking of 1,000 candidates takes well under a millisecond, waking a pool costs more, and
-# a float sum split over threads would depend on their number.
+# One thread: a ranking of 1,000 candidates takes well under a millisecond, waking a pool costs
+# more, and a float sum split over threads would depend on their number.
 THREADS: Final = 1
 
 
@@ -39,8 +41,8 @@ class GraphInputs:
         event_visit: int64, shape (E,), 0 = the current visit, 1 = the one before …
         event_rank: int64, shape (E,), 0 = newest; equal means unordered.
         event_quantity: float32, shape (E,).
-        candidate: int64, shape (C,), 0..n_items-1 an item of the catalog, n_items+c any item of category c,
-            n_items+n_categories an item of no known category.
+        candidate: int64, shape (C,), 0..n_items-1 an item of the catalog, n_items+c any item of
+            category c, n_items+n_categories an item of no known category.
         situation: int64, shape (1,): 0 no history, 1 a visit starts, 2 in a visit.
         daypart: int64, shape (1,): -1 unknown.
     """
@@ -58,6 +60,33 @@ class GraphInputs:
     def __repr__(self) -> str:
         """Say the sizes only: the arrays are a history."""
         return f"<GraphInputs {self.event_item.size} events, {self.candidate.size} candidates>"
+
+    @classmethod
+    def of(cls, values: Mapping[str, Sequence[float]]) -> GraphInputs:
+        """Make the arrays from plain numbers by name, as golden vectors hold them.
+
+        Raises:
+            KeyError: an input is missing.
+            ValueError: a value is no number of the input's type.
+        """
+
+        def whole(name: str) -> npt.NDArray[np.int64]:
+            return np.array(values[name], dtype=np.int64)
+
+        def real(name: str) -> npt.NDArray[np.float32]:
+            return np.array(values[name], dtype=np.float32)
+
+        return cls(
+            event_item=whole("event_item"),
+            event_kind=whole("event_kind"),
+            event_age_days=real("event_age_days"),
+            event_visit=whole("event_visit"),
+            event_rank=whole("event_rank"),
+            event_quantity=real("event_quantity"),
+            candidate=whole("candidate"),
+            situation=whole("situation"),
+            daypart=whole("daypart"),
+        )
 
     def feed(self) -> dict[str, npt.NDArray[np.generic]]:
         """Return the arrays by the names the graph gives its inputs."""
@@ -84,7 +113,8 @@ class GraphOutputs:
 
     Attributes:
         score: float32, shape (C,); higher is better.
-        parts: float32, shape (C, P); ``score == parts.sum(axis=1)`` within the manifest's tolerance.
+        parts: float32, shape (C, P); ``score == parts.sum(axis=1)`` within the manifest's
+            tolerance.
     """
 
     score: npt.NDArray[np.float32]
@@ -95,8 +125,8 @@ def require_guarded_runtime() -> None:
     """Refuse to go on unless onnxruntime's telemetry is known to be off (design P2).
 
     onnxruntime 1.29 and later writes a device id and an upload queue on import unless
-    ``ORT_DISABLE_TELEMETRY=1`` was set before. Importing `shelfrank` sets it; that is too late when the
-    host imported onnxruntime first, and an explicit other value is the host's word against it.
+    ``ORT_DISABLE_TELEMETRY=1`` was set before. Importing `shelfrank` sets it; that is too late when
+    the host imported onnxruntime first, and an explicit other value is the host's word against it.
 
     Raises:
         RuntimeGuardError: the switch is not ``1``, or onnxruntime was loaded before the guard.
@@ -126,7 +156,9 @@ def _runtime() -> object:
 
 
 class Session:
-    """One loaded graph. Pure: the same question gives the same answer. Safe to share between threads.
+    """One loaded graph, safe to share between threads.
+
+    Pure: the same question gives the same answer.
 
     Args:
         model: bytes of an ONNX model that were verified and scanned.
@@ -160,8 +192,8 @@ class Session:
             inputs: indices must be inside the catalog; `shelfrank.ranking.inputs` sees to it.
 
         Raises:
-            ModelMismatchError: onnxruntime failed, or a score is not finite. The cause is cut off, because
-                onnxruntime's messages hold indices of the history.
+            ModelMismatchError: onnxruntime failed, or a score is not finite. The cause is cut off,
+                because onnxruntime's messages hold indices of the history.
         """
         try:
             score, parts = self._session.run(["score", "parts"], inputs.feed())

@@ -1,7 +1,7 @@
 """The command ``shelfrank``: data on stdout, everything else on stderr, exit 0, 1 or 2.
 
-Each command is a thin function over one public function, in a module of its own that is imported when
-the command is called: ``--help`` must not pay for scikit-learn.
+Each command is a thin function over one public function, in a module of its own that is imported
+when the command is called: ``--help`` must not pay for scikit-learn.
 """
 
 from __future__ import annotations

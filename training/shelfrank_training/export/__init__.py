@@ -1,0 +1,1 @@
+"""From estimators to one checked ONNX graph and a model folder."""

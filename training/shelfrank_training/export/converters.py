@@ -1,14 +1,14 @@
 """skl2onnx converters of our estimators: one graph from history to score, features included.
 
-Each converter is the estimator's numpy written as nodes; `shelfrank_training.export.parity` holds the two
-against each other. The parser of `Blend` lays the parts side by side on one summary of the history.
+Each converter is the estimator's numpy written as nodes; `shelfrank_training.export.parity` holds
+the two against each other. The parser of `Blend` lays the parts side by side on one summary of the
+history.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
 from skl2onnx import update_registered_converter
 from skl2onnx.common.data_types import FloatTensorType, Int64TensorType
 
@@ -56,8 +56,8 @@ _STATE: Final = {
 _READS: Final = ("event_item", "event_kind", "event_age_days", "event_visit")
 _PART_INPUTS: Final = ("candidate", "event_item", "event_visit", "event_rank")
 
-# Larger than any visit number or kind, so that item, visit and kind pack into one int64 without collision:
-# 2**40 items-and-visits leave room for 100,000 visits with ten million items.
+# Larger than any visit number or kind, so that item, visit and kind pack into one int64 without
+# collision: 2**40 items-and-visits leave room for 100,000 visits with ten million items.
 _VISITS: Final = 1 << 17
 _KINDS: Final = 8
 
@@ -65,7 +65,7 @@ _KINDS: Final = 8
 class _Call:
     """One converter call: inputs and outputs by name."""
 
-    def __init__(self, scope: Any, operator: Any, container: Any, names: Sequence[str]) -> None:  # noqa: ANN401
+    def __init__(self, scope: Any, operator: Any, container: Any, names: Sequence[str]) -> None:
         self.estimator = operator.raw_operator
         self.write = GraphWriter(scope, container, prefix=operator.type.removeprefix("Shelfrank"))
         self.input = dict(
@@ -74,7 +74,7 @@ class _Call:
         self.outputs = [variable.full_name for variable in operator.outputs]
 
 
-def _convert_history(scope: Any, operator: Any, container: Any) -> None:  # noqa: ANN401
+def _convert_history(scope: Any, operator: Any, container: Any) -> None:
     """`HistoryReader.read`: distinct (item, visit, kind), then distinct items."""
     call = _Call(scope, operator, container, _READS)
     write, reader = call.write, call.estimator
@@ -128,17 +128,17 @@ def _spread(write: GraphWriter, name: str, table: PairTable, source: str, weight
     )
 
 
-def _part_call(scope: Any, operator: Any, container: Any) -> _Call:  # noqa: ANN401
+def _part_call(scope: Any, operator: Any, container: Any) -> _Call:
     return _Call(scope, operator, container, [*_STATE, *_PART_INPUTS])
 
 
-def _convert_popularity(scope: Any, operator: Any, container: Any) -> None:  # noqa: ANN401
+def _convert_popularity(scope: Any, operator: Any, container: Any) -> None:
     call = _part_call(scope, operator, container)
     row = call.write.constant("row", call.estimator.row_)
     call.write.into(call.outputs[0], "Gather", row, call.input["candidate"], axis=0)
 
 
-def _convert_next(scope: Any, operator: Any, container: Any) -> None:  # noqa: ANN401
+def _convert_next(scope: Any, operator: Any, container: Any) -> None:
     call = _part_call(scope, operator, container)
     write, part = call.write, call.estimator
     now = write.to_float(
@@ -158,7 +158,7 @@ def _convert_next(scope: Any, operator: Any, container: Any) -> None:  # noqa: A
     write.into(call.outputs[0], "Gather", dense, call.input["candidate"], axis=0)
 
 
-def _convert_affinity(scope: Any, operator: Any, container: Any) -> None:  # noqa: ANN401
+def _convert_affinity(scope: Any, operator: Any, container: Any) -> None:
     call = _part_call(scope, operator, container)
     dense = _spread(
         call.write,
@@ -170,7 +170,7 @@ def _convert_affinity(scope: Any, operator: Any, container: Any) -> None:  # noq
     call.write.into(call.outputs[0], "Gather", dense, call.input["candidate"], axis=0)
 
 
-def _convert_category(scope: Any, operator: Any, container: Any) -> None:  # noqa: ANN401
+def _convert_category(scope: Any, operator: Any, container: Any) -> None:
     call = _part_call(scope, operator, container)
     write = call.write
     category_of = write.constant("category_of", call.estimator.category_of_)
@@ -180,7 +180,7 @@ def _convert_category(scope: Any, operator: Any, container: Any) -> None:  # noq
     write.into(call.outputs[0], "Gather", dense, target, axis=0)
 
 
-def _convert_repeat(scope: Any, operator: Any, container: Any) -> None:  # noqa: ANN401
+def _convert_repeat(scope: Any, operator: Any, container: Any) -> None:
     call = _part_call(scope, operator, container)
     write, part = call.write, call.estimator
     item, weight = call.input["visit_item"], call.input["visit_weight"]
@@ -197,7 +197,7 @@ def _convert_repeat(scope: Any, operator: Any, container: Any) -> None:  # noqa:
     write.into(call.outputs[0], "Gather", dense, call.input["candidate"], axis=0)
 
 
-def _convert_blend(scope: Any, operator: Any, container: Any) -> None:  # noqa: ANN401
+def _convert_blend(scope: Any, operator: Any, container: Any) -> None:
     write = GraphWriter(scope, container, prefix="blend")
     score, parts = [variable.full_name for variable in operator.outputs]
     last = write.integers("last", 1)
@@ -206,7 +206,7 @@ def _convert_blend(scope: Any, operator: Any, container: Any) -> None:  # noqa: 
     write.into(score, "ReduceSum", parts, last, keepdims=0)
 
 
-def _parse_blend(scope: Any, model: Blend, inputs: Any, custom_parsers: Any = None) -> Any:  # noqa: ANN401, ARG001
+def _parse_blend(scope: Any, model: Blend, inputs: Any, custom_parsers: Any = None) -> Any:  # noqa: ARG001
     """Lay out history → parts → sum."""
     given = {variable.raw_name: variable for variable in inputs}
     history = scope.declare_local_operator("ShelfrankHistory", model.reader_)
@@ -226,7 +226,7 @@ def _parse_blend(scope: Any, model: Blend, inputs: Any, custom_parsers: Any = No
     return blend.outputs
 
 
-def _keep_types(operator: Any) -> None:  # noqa: ANN401
+def _keep_types(operator: Any) -> None:
     """Shapes and types are stated by the parser."""
 
 

@@ -1,0 +1,1 @@
+"""Estimators fitted on aggregates; together one additive score."""

@@ -50,7 +50,7 @@ class Blend(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
         self.parts = parts
         self.reader = reader
 
-    def fit(self, X: Counts, y: None = None) -> Self:  # noqa: N803, ARG002 - scikit-learn's names
+    def fit(self, X: Counts, y: None = None) -> Self:
         """Fit every part on the same counts."""
         parts = self.parts or (Popularity(), Next(), Affinity(), Category(), Repeat())
         self.parts_: list[Part] = [clone(part).fit(X) for part in parts]

@@ -51,7 +51,8 @@ class Counts:
         pairs: items with the same shopper, both directions.
         next_in_visit: ordered pairs inside one visit.
         next_visit: ordered pairs from one visit to the shopper's next.
-        repeat_gap_days: float64, shape (G,), upper bounds of the gaps between repeat purchases, all items.
+        repeat_gap_days: float64, shape (G,), upper bounds of the gaps between repeat purchases, all
+            items.
         repeat_shoppers: float64, shape (G,), shoppers per gap.
         category_shoppers: float64, shape (n_categories,).
         category_pairs: categories with the same shopper, both directions, without the diagonal.
@@ -157,4 +158,5 @@ def _by_gap(
     gaps: npt.NDArray[np.float64], shoppers: npt.NDArray[np.float64]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     distinct, place = np.unique(gaps, return_inverse=True)
-    return distinct, np.bincount(place, weights=shoppers, minlength=distinct.size)
+    totals = np.bincount(place, weights=shoppers, minlength=distinct.size)
+    return distinct, totals.astype(np.float64)

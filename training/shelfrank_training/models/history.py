@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from shelfrank_training.models.counts import Counts
 
 KIND_WEIGHTS: Final = {"view": 0.3, "cart": 0.6, "purchase": 1.0, "like": 2.0, "dislike": 0.0}
-"""How much one visit with an event of a kind counts. Judgement, ordered by effort: the data at hand hold
-purchases only, or views only, so the ratios between kinds are not measured."""
+"""How much one visit with an event of a kind counts. Judgement, ordered by effort: the data at hand
+hold purchases only, or views only, so the ratios between kinds are not measured."""
 
 ACTIVITY_HALF_LIFE_DAYS: Final = 120.0
 """How fast interest in an item fades for recommending others. Chosen on training shoppers of the
@@ -54,8 +54,8 @@ class HistoryState:
 class HistoryReader(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
     """Turn events into `HistoryState`.
 
-    Several events of one kind with one item in one visit count once: a basket line split in two is not
-    twice the interest. Every number is a function of one item's events, so parts stay additive.
+    Several events of one kind with one item in one visit count once: a basket line split in two is
+    not twice the interest. Every number is a function of one item's events, so parts stay additive.
 
     Args:
         activity_half_life_days: see `ACTIVITY_HALF_LIFE_DAYS`; positive.
@@ -64,7 +64,7 @@ class HistoryReader(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships 
     def __init__(self, activity_half_life_days: float = ACTIVITY_HALF_LIFE_DAYS) -> None:
         self.activity_half_life_days = activity_half_life_days
 
-    def fit(self, X: Counts, y: None = None) -> Self:  # noqa: N803, ARG002 - scikit-learn's names
+    def fit(self, X: Counts, y: None = None) -> Self:
         """Learn the number of rows; everything else is a parameter."""
         self.n_rows_ = X.space.n_rows
         self.kind_weights_ = np.array([KIND_WEIGHTS[kind] for kind in KINDS], dtype=np.float32)

@@ -1,8 +1,8 @@
 """The additive parts of a score, each a scikit-learn estimator fitted on `Counts`.
 
-Every part is a sum over the shopper's own items of numbers that come from the shop's counts, so "why" is
-arithmetic. Numbers are on the scale of log-odds. The constants were chosen on training shoppers only
-(`tests/benchmarks/choose_constants.py` prints the table; `training/docs/models.md` quotes it).
+Every part is a sum over the shopper's own items of numbers that come from the shop's counts, so
+"why" is arithmetic. Numbers are on the scale of log-odds. The constants were chosen on training
+shoppers only (`tests/benchmarks/choose_constants.py`; `training/docs/models.md` has the table).
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ TOP_CATEGORIES: Final = 60
 """Targets a source category keeps: category tables are small, so most catalogs keep all."""
 
 NEW_ITEM_QUANTILE: Final = 0.25
-"""A new item starts as popular as this share of the known ones: below the middle, not at the end."""
+"""A new item starts as popular as this share of the known ones: below the middle, not at the
+end."""
 
 
 class Part(Protocol):
@@ -37,7 +38,7 @@ class Part(Protocol):
 
     name: str
 
-    def fit(self, X: Counts, y: None = None) -> Self:  # noqa: N803 - scikit-learn's name
+    def fit(self, X: Counts, y: None = None) -> Self:
         """Learn from the counts."""
         ...
 
@@ -47,7 +48,9 @@ class Part(Protocol):
 
 
 class Popularity(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
-    """How many shoppers took the item lately: ``weight * log((recent shoppers + 1) / all shoppers)``.
+    """How many shoppers took the item lately.
+
+    ``weight * log((recent shoppers + 1) / all shoppers)``
 
     The same for everybody. A category's row stands for a new item of it (`NEW_ITEM_QUANTILE`).
 
@@ -60,7 +63,7 @@ class Popularity(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no 
     def __init__(self, weight: float = 0.85) -> None:
         self.weight = weight
 
-    def fit(self, X: Counts, y: None = None) -> Self:  # noqa: N803, ARG002 - scikit-learn's names
+    def fit(self, X: Counts, y: None = None) -> Self:
         """Compute the number of every row."""
         items = np.log((X.item_weight + 1) / max(1, X.n_shoppers))
         of = X.space.category_of[: X.space.n_items]
@@ -72,7 +75,7 @@ class Popularity(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no 
         self.row_ = (self.weight * np.array([*items, *categories, everywhere])).astype(np.float32)
         return self
 
-    def part(self, state: HistoryState, inputs: GraphInputs) -> npt.NDArray[np.float64]:  # noqa: ARG002
+    def part(self, state: HistoryState, inputs: GraphInputs) -> npt.NDArray[np.float64]:
         """See `Part.part`."""
         check_is_fitted(self)
         return self.row_[inputs.candidate].astype(np.float64)
@@ -82,9 +85,9 @@ class Next(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
     """What usually follows what this shopper just took.
 
     Inside the current visit: transitions in both directions, the backward ones at half, divided by
-    ``source popularity ** 0.6 * target popularity ** 0.2``, summed over the visit's events with weight
-    ``exp(-rank / 4)`` (sequential rules; learning study, B "SR-bi"). At a visit's start: the shrunk log
-    lift of "taken in the visit after", summed over the items of the visit before.
+    ``source popularity ** 0.6 * target popularity ** 0.2``, summed over the visit's events with
+    weight ``exp(-rank / 4)`` (sequential rules; learning study, B "SR-bi"). At a visit's start: the
+    shrunk log lift of "taken in the visit after", summed over the items of the visit before.
 
     Args:
         weight: of the part inside a visit.
@@ -101,7 +104,7 @@ class Next(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
         self.start_weight = start_weight
         self.top = top
 
-    def fit(self, X: Counts, y: None = None) -> Self:  # noqa: N803, ARG002 - scikit-learn's names
+    def fit(self, X: Counts, y: None = None) -> Self:
         """Fill both tables."""
         popularity = np.maximum(X.item_shoppers, 1)
         source, target, weight = _two_way(X.next_in_visit, X.space.n_items)
@@ -114,7 +117,7 @@ class Next(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
 
     def _table(
         self,
-        X: Counts,  # noqa: N803 - scikit-learn's name
+        X: Counts,
         source: npt.NDArray[np.int64],
         target: npt.NDArray[np.int64],
         number: npt.NDArray[np.float64],
@@ -147,9 +150,10 @@ RANK_DECAY: Final = 4.0
 class Affinity(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
     """What goes with what this shopper likes: shrunk log lift of "the same shopper takes both".
 
-    ``weight * activity(i) * log((n_ij + s) / (expected_ij + s))`` over published pairs, summed over past
-    items i: additive evidence, as in naive Bayes. On contributions bounded to 100 items and pairs of at
-    least 20 shoppers, it ranked new items above EASE and neighbourhood ridge on both data sets at hand.
+    ``weight * activity(i) * log((n_ij + s) / (expected_ij + s))`` over published pairs, summed over
+    past items i: additive evidence, as in naive Bayes. On contributions bounded to 100 items and
+    pairs of at least 20 shoppers, it ranked new items above EASE and neighbourhood ridge on both
+    data sets at hand.
 
     Args:
         weight: of this part.
@@ -164,7 +168,7 @@ class Affinity(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no ty
         self.shrink = shrink
         self.top = top
 
-    def fit(self, X: Counts, y: None = None) -> Self:  # noqa: N803, ARG002 - scikit-learn's names
+    def fit(self, X: Counts, y: None = None) -> Self:
         """Fill the table."""
         lift = _log_lift(X.pairs, X.item_shoppers, X.n_shoppers, shrink=self.shrink)
         self.table_ = PairTable.of(
@@ -188,9 +192,9 @@ class Affinity(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no ty
 class Category(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
     """Whether the shopper takes from this category and from those that go with it.
 
-    ``weight * activity(i) * log lift(category of i, category of candidate)``; within one category the lift
-    is that of its shoppers against chance. Carries rare and new items, and a catalog without categories
-    gets 0 everywhere.
+    ``weight * activity(i) * log lift(category of i, category of candidate)``; within one category
+    the lift is that of its shoppers against chance. Carries rare and new items, and a catalog
+    without categories gets 0 everywhere.
 
     Args:
         weight: of this part.
@@ -207,7 +211,7 @@ class Category(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no ty
         self.shrink = shrink
         self.top = top
 
-    def fit(self, X: Counts, y: None = None) -> Self:  # noqa: N803, ARG002 - scikit-learn's names
+    def fit(self, X: Counts, y: None = None) -> Self:
         """Fill the table."""
         own = np.flatnonzero(X.category_shoppers)
         expected = X.category_shoppers**2 / max(1, X.n_shoppers)
@@ -228,7 +232,9 @@ class Category(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no ty
     def part(self, state: HistoryState, inputs: GraphInputs) -> npt.NDArray[np.float64]:
         """See `Part.part`."""
         check_is_fitted(self)
-        dense = self.table_.spread(self.category_of_[state.past_item], state.past_activity)
+        dense = self.table_.spread(
+            self.category_of_[state.past_item].astype(np.int64), state.past_activity
+        )
         part: npt.NDArray[np.float64] = dense[self.category_of_[inputs.candidate]]
         return part
 
@@ -236,8 +242,9 @@ class Category(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no ty
 class Repeat(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
     """Whether this shopper takes this very item again.
 
-    ``recent_weight * log1p(visits decayed with half-life h) + weight * log1p(visits)``, minus `dislike`
-    where the shopper said so. h is the shop's median gap between repeat purchases, from the published
+    ``recent_weight * log1p(visits decayed with half-life h) + weight * log1p(visits)``, minus
+    `dislike` where the shopper said so. h is the shop's median gap between repeat purchases, from
+    the published
     gaps: a grocer forgets faster than a gift shop.
 
     Args:
@@ -255,7 +262,7 @@ class Repeat(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no type
         self.recent_weight = recent_weight
         self.dislike = dislike
 
-    def fit(self, X: Counts, y: None = None) -> Self:  # noqa: N803, ARG002 - scikit-learn's names
+    def fit(self, X: Counts, y: None = None) -> Self:
         """Learn the half-life."""
         self.half_life_days_ = _median_gap(X.repeat_gap_days, X.repeat_shoppers)
         self.n_rows_ = X.space.n_rows
@@ -297,7 +304,7 @@ def _two_way(
     weight = np.concatenate([counts.weight, 0.5 * counts.weight])
     keys, place = np.unique(source * n_items + target, return_inverse=True)
     total = np.bincount(place, weights=weight, minlength=keys.size)
-    return keys // max(1, n_items), keys % max(1, n_items), total
+    return keys // max(1, n_items), keys % max(1, n_items), total.astype(np.float64)
 
 
 def _log_lift(

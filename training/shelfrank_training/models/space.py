@@ -1,4 +1,4 @@
-"""The rows the model speaks of: items, then one row per category, then one for "no known category"."""
+"""The rows the model speaks of: items, a row for each category, one for "none known"."""
 
 from __future__ import annotations
 

@@ -15,8 +15,10 @@ INT8_LIMIT = 127
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairTable:
-    """For each source, its K strongest targets (reference: learning study, E4: trimming per source
-    costs nothing where trimming per target does; int8 costs nothing measurable).
+    """For each source, its K strongest targets.
+
+    Trimming per source costs nothing where trimming per target does, and int8 costs nothing that
+    was measurable; for a history, only the rows of its own items are read.
 
     Attributes:
         target: uint16 or int32, shape (n_sources, K), rows of the target; padding repeats target 0.
@@ -41,7 +43,7 @@ class PairTable:
         n_targets: int,
         top: int,
     ) -> PairTable:
-        """Keep the `top` numbers of each source, largest absolute value first; ties go to the lower target.
+        """Keep the `top` largest absolute numbers of each source; ties go to the lower target.
 
         Args:
             source: shape (N,), 0..n_sources-1; a pair stands once.
@@ -49,7 +51,8 @@ class PairTable:
             number: shape (N,).
             n_sources: rows of the table.
             n_targets: one more than the largest target.
-            top: the most targets a source keeps, at least 1. With fewer everywhere, the table is narrower.
+            top: the most targets a source keeps, at least 1. With fewer everywhere, the table is
+                narrower.
         """
         order = np.lexsort((target, -np.abs(number), source))
         source, target, number = source[order], target[order], number[order]
@@ -80,11 +83,12 @@ class PairTable:
             float64, shape (n_targets,); all 0 without sources.
         """
         numbers = self.value[source] * self.scale[source].astype(np.float64)[:, None]
-        return np.bincount(
+        dense: npt.NDArray[np.float64] = np.bincount(
             self.target[source].ravel().astype(np.int64),
             weights=(numbers * weight[:, None]).ravel(),
             minlength=self.n_targets,
-        )
+        ).astype(np.float64)
+        return dense
 
     @property
     def n_bytes(self) -> int:

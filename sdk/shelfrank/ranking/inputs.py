@@ -1,0 +1,135 @@
+"""Turn a history and candidates into the graph's inputs: row numbers and ages, no features.
+
+Everything the model computes of a history stands in the graph (design 4.3); what is here only
+translates ids to rows and times to ages. Pure.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from shelfrank.ranking.session import GraphInputs
+from shelfrank.types import KIND_CODES, VISIT_GAP, Candidate, ItemId
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    import numpy.typing as npt
+
+    from shelfrank.bundle.catalog import Catalog
+    from shelfrank.types import Event
+
+NO_HISTORY: Final = 0
+VISIT_STARTS: Final = 1
+IN_VISIT: Final = 2
+
+UNKNOWN_DAYPART: Final = -1
+
+_SECONDS_PER_DAY: Final = 86_400.0
+
+# The graph packs item, visit and kind into one number and leaves 17 bits for the visit; older
+# visits than that share a number, which only merges what has long faded.
+_OLDEST_VISIT: Final = (1 << 17) - 1
+
+
+def candidate_rows(
+    candidates: Sequence[ItemId | Candidate], catalog: Catalog
+) -> npt.NDArray[np.int64]:
+    """Return the graph's row of each candidate.
+
+    Args:
+        candidates: ids or `Candidate`; an id outside the catalog is scored as a new item of its
+            category, or of none.
+        catalog: the bundle's.
+
+    Returns:
+        int64, shape (C,): see `GraphInputs.candidate`.
+
+    Raises:
+        TypeError: something else than text or `Candidate`.
+    """
+    return np.array([_row(candidate, catalog) for candidate in candidates], dtype=np.int64)
+
+
+def candidate_id(candidate: ItemId | Candidate) -> ItemId:
+    """Return the shop's key of a candidate."""
+    return candidate.item_id if isinstance(candidate, Candidate) else candidate
+
+
+def _row(candidate: ItemId | Candidate, catalog: Catalog) -> int:
+    if not isinstance(candidate, str | Candidate):
+        raise TypeError(f"a candidate is {type(candidate).__name__}, wanted str or Candidate")
+    known = catalog.index_of(candidate_id(candidate))
+    if known is not None:
+        return known
+    unknown = catalog.n_items + len(catalog.categories)
+    if isinstance(candidate, str) or candidate.category is None:
+        return unknown
+    category = catalog.category_idx_of(candidate.category)
+    return unknown if category is None else catalog.n_items + category
+
+
+def graph_inputs(
+    events: Sequence[Event],
+    catalog: Catalog,
+    rows: npt.NDArray[np.int64],
+    *,
+    now: datetime,
+    in_visit: bool | None = None,
+) -> GraphInputs:
+    """Ask the graph for the scores of `rows` after `events`.
+
+    Args:
+        events: any order; items outside the catalog are left out.
+        catalog: the bundle's.
+        rows: see `candidate_rows`.
+        now: aware; an event after it counts as now.
+        in_visit: whether the newest visit still lasts; None decides by `VISIT_GAP`, which needs
+            times that were not coarsened.
+    """
+    known = [
+        (event, row) for event in events if (row := catalog.index_of(event.item_id)) is not None
+    ]
+    visits = np.array([event.visit for event, _ in known], dtype=np.int64)
+    orders = np.array([event.order for event, _ in known], dtype=np.int64)
+    ages = [(now - event.time).total_seconds() / _SECONDS_PER_DAY for event, _ in known]
+    if in_visit is None:
+        in_visit = any(now - event.time <= VISIT_GAP for event, _ in known)
+    return GraphInputs(
+        event_item=np.array([row for _, row in known], dtype=np.int64),
+        event_kind=np.array([KIND_CODES[event.kind] for event, _ in known], dtype=np.int64),
+        event_age_days=np.maximum(np.array(ages, dtype=np.float32), np.float32(0)),
+        event_visit=_visits_ago(visits, in_visit=in_visit),
+        event_rank=_newest_first(visits, orders),
+        event_quantity=np.array([event.quantity for event, _ in known], dtype=np.float32),
+        candidate=rows,
+        situation=np.array([_situation(bool(known), in_visit=in_visit)], dtype=np.int64),
+        daypart=np.array([UNKNOWN_DAYPART], dtype=np.int64),
+    )
+
+
+def _situation(has_history: bool, *, in_visit: bool) -> int:
+    if not has_history:
+        return NO_HISTORY
+    return IN_VISIT if in_visit else VISIT_STARTS
+
+
+def _visits_ago(visits: npt.NDArray[np.int64], *, in_visit: bool) -> npt.NDArray[np.int64]:
+    """Return 0 for the current visit, 1 for the one before …, counting visits with events left."""
+    distinct, place = np.unique(visits, return_inverse=True)
+    ago = (distinct.size - 1 - place) + (0 if in_visit else 1)
+    return np.minimum(ago, _OLDEST_VISIT).astype(np.int64)
+
+
+def _newest_first(
+    visits: npt.NDArray[np.int64], orders: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """Return 0 for the newest event; events of one moment share a rank."""
+    if not visits.size:
+        return visits
+    distinct, place = np.unique(np.stack([visits, orders]), axis=1, return_inverse=True)
+    rank: npt.NDArray[np.int64] = distinct.shape[1] - 1 - place.reshape(-1)
+    return rank

@@ -1,0 +1,229 @@
+"""The pure core: events and candidates in, ranked and explained items out.
+
+No clock, no file, no consent: `shelfrank.device` decides whether it may be asked, `evaluate` asks
+it for everybody held out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from shelfrank.ranking.golden import check_golden
+from shelfrank.ranking.inputs import candidate_id, candidate_rows, graph_inputs
+from shelfrank.ranking.page import RankedItem
+from shelfrank.ranking.session import Session
+from shelfrank.ranking.why import sentence
+from shelfrank.types import Candidate, ItemId, ItemIdx
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    import numpy.typing as npt
+
+    from shelfrank.bundle.catalog import Catalog
+    from shelfrank.bundle.verify import VerifiedBundle
+    from shelfrank.ranking.session import GraphInputs
+    from shelfrank.ranking.why import Audience
+    from shelfrank.types import Event, Language
+
+DEFAULT_K: Final = 12
+"""A page of three rows of four."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scores:
+    """Scores of C candidates.
+
+    Attributes:
+        score: float32, shape (C,); higher is better.
+        parts: float32, shape (C, P), columns in the order of `Ranker.part_names`.
+    """
+
+    score: npt.NDArray[np.float32]
+    parts: npt.NDArray[np.float32]
+
+
+class Ranker:
+    """Rank with one verified bundle. Pure and safe to share between threads.
+
+    Args:
+        bundle: from `shelfrank.bundle.verify.verify_bundle`; nothing else makes one.
+
+    Raises:
+        RuntimeGuardError: onnxruntime's telemetry is not known to be off.
+        ModelMismatchError: the golden vectors do not come out, or the graph cannot be loaded.
+        BundleFormatError: ``golden.json`` is malformed.
+    """
+
+    def __init__(self, bundle: VerifiedBundle) -> None:
+        self.catalog: Catalog = bundle.catalog
+        self.part_names: tuple[str, ...] = bundle.manifest.model.parts
+        self._session = Session(bundle.model)
+        check_golden(self._session, bundle.golden, tolerance=bundle.manifest.model.tolerance)
+
+    def scores(
+        self,
+        events: Sequence[Event],
+        *,
+        now: datetime,
+        candidates: npt.NDArray[np.int64] | None = None,
+        in_visit: bool | None = None,
+    ) -> Scores:
+        """Score rows of the catalog.
+
+        Args:
+            events: the history, any order; items outside the catalog are left out.
+            now: aware.
+            candidates: int64, shape (C,), rows as in `GraphInputs.candidate`; None takes the whole
+                catalog in its order.
+            in_visit: whether the newest visit still lasts; None decides by the times.
+
+        Raises:
+            ValueError: a candidate row is outside the graph's rows.
+            ModelMismatchError: the graph failed.
+        """
+        rows = self._all_rows if candidates is None else candidates
+        n_rows = self.catalog.n_items + len(self.catalog.categories) + 1
+        if rows.size and not 0 <= int(rows.min()) <= int(rows.max()) < n_rows:
+            raise ValueError(f"a candidate row is outside 0..{n_rows - 1}")
+        inputs = graph_inputs(events, self.catalog, rows, now=now, in_visit=in_visit)
+        outputs = self._session.run(inputs)
+        return Scores(score=outputs.score, parts=outputs.parts)
+
+    def rank(
+        self,
+        events: Sequence[Event],
+        candidates: Sequence[ItemId | str | Candidate] | None = None,
+        *,
+        now: datetime,
+        k: int = DEFAULT_K,
+        in_visit: bool | None = None,
+    ) -> tuple[RankedItem, ...]:
+        """Return the `k` best candidates, best first.
+
+        Ties go to the more popular item, then to the earlier candidate, so the order does not
+        depend on anything else. A candidate named twice counts once.
+
+        Args:
+            events: the history, any order.
+            candidates: ids or `Candidate`; None takes the whole catalog. Ids outside the catalog
+                are scored by back-off.
+            now: aware.
+            k: at least 1; fewer come back when there are fewer candidates.
+            in_visit: see `scores`.
+
+        Raises:
+            ValueError: k is less than 1.
+            TypeError: a candidate is neither text nor `Candidate`.
+        """
+        if k < 1:
+            raise ValueError(f"k is {k}, wanted 1 or more")
+        ids, rows = self._candidates(candidates)
+        inputs = graph_inputs(events, self.catalog, rows, now=now, in_visit=in_visit)
+        outputs = self._session.run(inputs)
+        popularity = outputs.parts[:, self._popularity]
+        order = np.lexsort((np.arange(rows.size), -popularity, -outputs.score))[:k]
+        explainer = _Explanation(
+            ranker=self,
+            inputs=inputs,
+            rows=rows[order],
+            parts=outputs.parts[order],
+            usual=outputs.parts.sum(axis=0) / np.float32(max(1, rows.size)),
+        )
+        return tuple(
+            RankedItem(
+                item_id=ids[int(row)] if ids is not None else self.catalog.id_of(ItemIdx(int(row))),
+                score=float(outputs.score[row]),
+                parts=dict(zip(self.part_names, outputs.parts[row].tolist(), strict=True)),
+                _place=place,
+                _explainer=explainer,
+            )
+            for place, row in enumerate(order)
+        )
+
+    def run(self, inputs: GraphInputs) -> Scores:
+        """Run the graph as it is asked; for explanations."""
+        outputs = self._session.run(inputs)
+        return Scores(score=outputs.score, parts=outputs.parts)
+
+    @cached_property
+    def _all_rows(self) -> npt.NDArray[np.int64]:
+        return np.arange(self.catalog.n_items, dtype=np.int64)
+
+    @cached_property
+    def _popularity(self) -> int:
+        """Column that breaks ties; without a part of that name, the first."""
+        return self.part_names.index("popularity") if "popularity" in self.part_names else 0
+
+    def _candidates(
+        self, candidates: Sequence[ItemId | str | Candidate] | None
+    ) -> tuple[list[ItemId] | None, npt.NDArray[np.int64]]:
+        if candidates is None:
+            return None, self._all_rows
+        distinct: dict[ItemId, ItemId | Candidate] = {}
+        for candidate in candidates:
+            known = ItemId(candidate) if isinstance(candidate, str) else candidate
+            distinct.setdefault(candidate_id(known), known)
+        return list(distinct), candidate_rows(list(distinct.values()), self.catalog)
+
+
+@dataclass(kw_only=True, eq=False)
+class _Explanation:
+    """Why the items of one page stand there, computed when first asked."""
+
+    ranker: Ranker
+    inputs: GraphInputs
+    rows: npt.NDArray[np.int64]
+    parts: npt.NDArray[np.float32]
+    usual: npt.NDArray[np.float32]
+
+    def __repr__(self) -> str:
+        """Say the size only: it holds a history."""
+        return f"<explanation of {self.rows.size} items>"
+
+    def why(self, row: int, *, language: Language, audience: Audience) -> str:
+        """Name the part that lifts the item most above the average candidate."""
+        lead = self.parts[row] - self.usual
+        part = int(np.argmax(lead))
+        name = self.ranker.part_names[part]
+        if name == "popularity" or not self.inputs.event_item.size:
+            return sentence("popularity", language=language, audience=audience)
+        source = int(np.argmax(self._by_item[:, row, part]))
+        item = self._past_items[source]
+        if name == "repeat" and np.unique(self._visits_of(item)).size < 2:
+            name = "repeat_once"
+        title = self.ranker.catalog.title(ItemIdx(item)) or self.ranker.catalog.id_of(ItemIdx(item))
+        return sentence(name, language=language, audience=audience, item=title.strip())
+
+    def contributions(self, row: int) -> Mapping[ItemId, float]:
+        """Sum each past item's parts; see `RankedItem.contributions`."""
+        added = self._by_item[:, row, :].sum(axis=1)
+        order = np.argsort(-added, kind="stable")
+        id_of = self.ranker.catalog.id_of
+        return {id_of(ItemIdx(self._past_items[place])): float(added[place]) for place in order}
+
+    def _visits_of(self, item: int) -> npt.NDArray[np.int64]:
+        visits: npt.NDArray[np.int64] = self.inputs.event_visit[self.inputs.event_item == item]
+        return visits
+
+    @cached_property
+    def _past_items(self) -> list[int]:
+        return [int(item) for item in np.unique(self.inputs.event_item)]
+
+    @cached_property
+    def _by_item(self) -> npt.NDArray[np.float32]:
+        """Return what each past item adds: float32, shape (past items, page items, parts)."""
+        asked = replace(self.inputs, candidate=self.rows)
+        nothing = np.zeros(asked.event_item.size, dtype=np.bool_)
+        base = self.ranker.run(asked.only(nothing)).parts
+        added = [
+            self.ranker.run(asked.only(asked.event_item == item)).parts - base
+            for item in self._past_items
+        ]
+        shape = (0, *base.shape)
+        return np.stack(added) if added else np.zeros(shape, dtype=np.float32)

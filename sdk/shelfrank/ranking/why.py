@@ -1,0 +1,83 @@
+"""Reasons in words: true, short, and silent about the past on a shared screen (design P9)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from shelfrank.types import Language
+
+Audience = Literal["owner", "bystander"]
+"""Who reads the reason: the shopper alone, or anybody who sees the screen."""
+
+_TEXTS: Final[Mapping[str, Mapping[Language, str]]] = {
+    "popularity": {
+        "de": "Gerade bei vielen beliebt.",
+        "nl": "Op dit moment bij velen geliefd.",
+        "en": "Popular with many shoppers right now.",
+    },
+    "next": {
+        "de": "Folgt oft auf „{item}“.",
+        "nl": "Volgt vaak op ‘{item}’.",
+        "en": "Often follows “{item}”.",
+    },
+    "affinity": {
+        "de": "Passt zu „{item}“ aus Ihren Einkäufen.",
+        "nl": "Past bij ‘{item}’ uit jouw aankopen.",
+        "en": "Goes with “{item}” from your history.",
+    },
+    "category": {
+        "de": "Aus einem Bereich, der zu „{item}“ passt.",
+        "nl": "Uit een afdeling die past bij ‘{item}’.",
+        "en": "From a part of the shop that goes with “{item}”.",
+    },
+    "repeat": {
+        "de": "Das nehmen Sie immer wieder.",
+        "nl": "Dit neem je vaker.",
+        "en": "You come back to this one.",
+    },
+    "repeat_once": {
+        "de": "Das haben Sie sich schon einmal ausgesucht.",
+        "nl": "Dit koos je al eens eerder.",
+        "en": "You chose this one before.",
+    },
+    "generic": {
+        "de": "Für alle gleich: ohne Ihre Daten gereiht.",
+        "nl": "Voor iedereen gelijk: zonder jouw gegevens gerangschikt.",
+        "en": "The same for everyone: ranked without your data.",
+    },
+    "bystander": {
+        "de": "Nach Ihren Vorlieben in diesem Laden.",
+        "nl": "Naar jouw voorkeuren in deze winkel.",
+        "en": "Based on your choices in this shop.",
+    },
+}
+
+_IMPERSONAL: Final = frozenset({"popularity", "generic"})
+
+
+def sentence(
+    reason: str, *, language: Language, audience: Audience = "owner", item: str | None = None
+) -> str:
+    """Return one sentence for a reason.
+
+    Args:
+        reason: name of a part, ``repeat_once`` or ``generic``; an unknown part is told as
+            ``bystander``.
+        language: de, nl or en.
+        audience: a bystander learns of no past item, not even that there is one.
+        item: title of the past item that contributed most, for reasons that name one.
+
+    Raises:
+        ValueError: a language that is not there.
+    """
+    texts = _TEXTS.get(reason, _TEXTS["bystander"])
+    if audience == "bystander" and reason not in _IMPERSONAL:
+        texts = _TEXTS["bystander"]
+    if "{item}" in texts["en"] and item is None:
+        texts = _TEXTS["bystander"]
+    if language not in texts:
+        raise ValueError(f"language is {language!r}, wanted one of {', '.join(sorted(texts))}")
+    return texts[language].format(item=item)
