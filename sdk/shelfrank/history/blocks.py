@@ -1,0 +1,276 @@
+"""Tail rows and columnar blocks as bytes (history-format.md, sections 7 and 8). Pure."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from shelfrank.errors import HistoryDamagedError
+from shelfrank.history.events import Record, from_microseconds
+from shelfrank.types import KINDS, Event, ItemId
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+
+BLOCK_SPAN: Final = 128
+"""Sequence numbers that one block covers, so at most as many events."""
+
+# Sizes are rounded up so that the length of a sealed value says little about what is in it: without
+# padding, the kind of an event was guessed right twice as often as by chance.
+ROW_PADDING_BYTES: Final = 128
+BLOCK_PADDING_BYTES: Final = 256
+
+_ROW: Final = struct.Struct("<qIfIHBH")  # time, visit, quantity, purposes, order, kind, id bytes
+_BLOCK: Final = struct.Struct("<HHH16s")  # events, ids, purpose sets, which sequence numbers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Columns:
+    """The events of one block, as arrays of equal length n (1 to 128), in order of `seq`.
+
+    Attributes:
+        first_seq: first sequence number that the block covers.
+        seq: int64[n].
+        time: int64[n], microseconds since 1970, UTC.
+        visit: int64[n].
+        order: int64[n].
+        kind: uint8[n], codes.
+        quantity: float32[n].
+        purposes: uint32[n], bits.
+        item: uint8[n], row in `ids`.
+        ids: the distinct item ids.
+    """
+
+    first_seq: int
+    seq: npt.NDArray[np.int64]
+    time: npt.NDArray[np.int64]
+    visit: npt.NDArray[np.int64]
+    order: npt.NDArray[np.int64]
+    kind: npt.NDArray[np.uint8]
+    quantity: npt.NDArray[np.float32]
+    purposes: npt.NDArray[np.uint32]
+    item: npt.NDArray[np.uint8]
+    ids: tuple[ItemId, ...]
+
+    def __repr__(self) -> str:
+        """Say the size only."""
+        return f"<Columns {len(self.seq)}>"
+
+    def __len__(self) -> int:
+        return len(self.seq)
+
+    def events(self, bit: int) -> list[Event]:
+        """Return the events that are kept for a purpose, in order of `seq`."""
+        rows = np.flatnonzero(self.purposes & np.uint32(bit))
+        columns = zip(
+            self.kind[rows].tolist(),
+            self.item[rows].tolist(),
+            self.time[rows].tolist(),
+            self.visit[rows].tolist(),
+            self.order[rows].tolist(),
+            self.quantity[rows].tolist(),
+            strict=True,
+        )
+        return [
+            Event(
+                kind=KINDS[kind],
+                item_id=self.ids[item],
+                time=from_microseconds(time),
+                visit=visit,
+                order=order,
+                quantity=quantity,
+            )
+            for kind, item, time, visit, order, quantity in columns
+        ]
+
+    def records(self) -> list[Record]:
+        """Return the events one by one."""
+        rows = zip(
+            self.seq.tolist(),
+            self.time.tolist(),
+            self.visit.tolist(),
+            self.order.tolist(),
+            self.kind.tolist(),
+            self.quantity.tolist(),
+            self.purposes.tolist(),
+            self.item.tolist(),
+            strict=True,
+        )
+        return [
+            Record(
+                seq=seq,
+                time=time,
+                visit=visit,
+                order=order,
+                kind=kind,
+                quantity=quantity,
+                purposes=purposes,
+                item_id=self.ids[item],
+            )
+            for seq, time, visit, order, kind, quantity, purposes, item in rows
+        ]
+
+
+def encode_row(record: Record) -> bytes:
+    """Return a tail row, padded to a multiple of 128 bytes."""
+    item_id = record.item_id.encode()
+    fixed = _ROW.pack(
+        record.time,
+        record.visit,
+        record.quantity,
+        record.purposes,
+        record.order,
+        record.kind,
+        len(item_id),
+    )
+    return _padded(fixed + item_id, ROW_PADDING_BYTES)
+
+
+def decode_row(seq: int, plain: bytes) -> Record:
+    """Return the event of a tail row; the inverse of `encode_row`.
+
+    Raises:
+        HistoryDamagedError: the row is shorter than it says.
+    """
+    try:
+        time, visit, quantity, purposes, order, kind, id_bytes = _ROW.unpack_from(plain)
+        item_id = _text(plain, _ROW.size, id_bytes)
+    except (struct.error, UnicodeDecodeError, ValueError):
+        raise HistoryDamagedError("a tail row does not have the layout of its format") from None
+    return Record(
+        seq=seq,
+        time=time,
+        visit=visit,
+        order=order,
+        kind=kind,
+        quantity=quantity,
+        purposes=purposes,
+        item_id=item_id,
+    )
+
+
+def split_full(records: Sequence[Record]) -> tuple[list[list[Record]], list[Record]]:
+    """Split a tail into the blocks that are full and the rows that stay.
+
+    A block is full when its last sequence number is given out; erased events leave it smaller.
+
+    Args:
+        records: in order of `seq`.
+    """
+    full: list[list[Record]] = []
+    rest = list(records)
+    while rest and rest[-1].seq - rest[0].seq >= BLOCK_SPAN - 1:
+        last_seq = rest[0].seq + BLOCK_SPAN - 1
+        size = sum(record.seq <= last_seq for record in rest[:BLOCK_SPAN])
+        full.append(rest[:size])
+        rest = rest[size:]
+    return full, rest
+
+
+def encode_block(first_seq: int, records: Sequence[Record]) -> bytes:
+    """Return a block, padded to a multiple of 256 bytes.
+
+    Only what the events use gets in: an erased item id leaves the dictionary with its last event.
+
+    Args:
+        first_seq: first sequence number that the block covers.
+        records: 1 to 128, in order of `seq`, all within the 128 numbers from `first_seq`.
+    """
+    ids = {item_id: row for row, item_id in enumerate(dict.fromkeys(r.item_id for r in records))}
+    sets = {bits: row for row, bits in enumerate(dict.fromkeys(r.purposes for r in records))}
+    texts = [item_id.encode() for item_id in ids]
+    present = np.zeros(BLOCK_SPAN, dtype=np.uint8)
+    present[[record.seq - first_seq for record in records]] = 1
+    return _padded(
+        b"".join(
+            (
+                _BLOCK.pack(len(records), len(ids), len(sets), np.packbits(present).tobytes()),
+                np.array([r.time for r in records], dtype="<i8").tobytes(),
+                np.array([r.visit for r in records], dtype="<u4").tobytes(),
+                np.array([r.quantity for r in records], dtype="<f4").tobytes(),
+                np.array(list(sets), dtype="<u4").tobytes(),
+                np.array([r.order for r in records], dtype="<u2").tobytes(),
+                np.array([len(text) for text in texts], dtype="<u2").tobytes(),
+                bytes([r.kind for r in records]),
+                bytes([ids[r.item_id] for r in records]),
+                bytes([sets[r.purposes] for r in records]),
+                *texts,
+            )
+        ),
+        BLOCK_PADDING_BYTES,
+    )
+
+
+def decode_block(first_seq: int, plain: bytes) -> Columns:
+    """Return the columns of a block; the inverse of `encode_block`.
+
+    Raises:
+        HistoryDamagedError: it does not have the layout of its format.
+    """
+    try:
+        return _decode_block(first_seq, plain)
+    except (struct.error, UnicodeDecodeError, ValueError, IndexError):
+        raise HistoryDamagedError("a block does not have the layout of its format") from None
+
+
+def _decode_block(first_seq: int, plain: bytes) -> Columns:
+    n, n_ids, n_sets, bitmap = _BLOCK.unpack_from(plain)
+    cursor = _Cursor(plain, _BLOCK.size)
+    time = cursor.take("<i8", n).astype(np.int64)
+    visit = cursor.take("<u4", n).astype(np.int64)
+    quantity = cursor.take("<f4", n).astype(np.float32)
+    sets = cursor.take("<u4", n_sets).astype(np.uint32)
+    order = cursor.take("<u2", n).astype(np.int64)
+    id_bytes = cursor.take("<u2", n_ids).tolist()
+    kind = cursor.take("u1", n).astype(np.uint8)
+    item = cursor.take("u1", n).astype(np.uint8)
+    purposes = sets[cursor.take("u1", n)]
+    ids = []
+    start = cursor.position
+    for size in id_bytes:
+        ids.append(_text(plain, start, size))
+        start += size
+    seq = first_seq + np.flatnonzero(np.unpackbits(np.frombuffer(bitmap, dtype=np.uint8)))
+    if not len(seq) == n > 0 or item.max() >= n_ids:
+        raise ValueError
+    return Columns(
+        first_seq=first_seq,
+        seq=seq.astype(np.int64),
+        time=time,
+        visit=visit,
+        order=order,
+        kind=kind,
+        quantity=quantity,
+        purposes=purposes,
+        item=item,
+        ids=tuple(ids),
+    )
+
+
+class _Cursor:
+    """Takes columns off a block, one after the other."""
+
+    def __init__(self, plain: bytes, position: int) -> None:
+        self._plain = plain
+        self.position = position
+
+    def take(self, dtype: str, count: int) -> npt.NDArray[np.generic]:
+        """Return the next `count` values; ValueError when there are fewer."""
+        column = np.frombuffer(self._plain, dtype=dtype, count=count, offset=self.position)
+        self.position += column.nbytes
+        return column
+
+
+def _text(plain: bytes, start: int, size: int) -> ItemId:
+    if start + size > len(plain):
+        raise ValueError
+    return ItemId(plain[start : start + size].decode())
+
+
+def _padded(content: bytes, multiple: int) -> bytes:
+    return content + bytes(-len(content) % multiple)

@@ -1,0 +1,148 @@
+"""What goes into the history and what comes out of it. Values only."""
+
+from __future__ import annotations
+
+import math
+import struct
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from shelfrank.types import KIND_CODES, KINDS, Event, ItemId, Kind
+
+MAX_ITEM_ID_BYTES: Final = 512
+"""In UTF-8. Real ids have up to 40; the bound keeps one event from filling a block."""
+
+MAX_ORDER: Final = 2**16 - 1
+"""Positions beyond stay on it: equal means unordered, which is true enough after 65,535 events."""
+
+MAX_VISIT: Final = 2**32 - 1
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND: Final = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewEvent:
+    """An event to append.
+
+    Attributes:
+        kind: view, cart, purchase, like or dislike.
+        item_id: the shop's key; 1 to 512 bytes of UTF-8.
+        time: exact and aware; decides visit and order, is kept only as the mark of the last event.
+        stored_time: aware; `time` as coarse as the policy says. This is what is kept.
+        quantity: finite; kept with 32-bit precision.
+        purposes: under which purposes it may be used; at least one.
+    """
+
+    kind: Kind
+    item_id: ItemId
+    time: datetime
+    stored_time: datetime
+    quantity: float = 1.0
+    purposes: frozenset[str]
+
+    def __repr__(self) -> str:
+        """Say the kind only: an item id must not reach a log or a traceback."""
+        return f"<NewEvent {self.kind}>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredEvent:
+    """An event of the history with the purposes it is kept for."""
+
+    event: Event
+    purposes: frozenset[str]
+
+    def __repr__(self) -> str:
+        """Say the kind only."""
+        return f"<StoredEvent {self.event.kind}>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """An event as the formats of tail and block hold it.
+
+    Attributes:
+        seq: sequence number, never used twice in one history.
+        time: microseconds since 1970, UTC.
+        visit: 0 to 2**32 - 1.
+        order: 0 to 65,535.
+        kind: code, see `KIND_CODES`.
+        quantity: exactly representable in 32 bits.
+        purposes: bit i stands for the i-th purpose of the head; never 0.
+        item_id: the shop's key.
+    """
+
+    seq: int
+    time: int
+    visit: int
+    order: int
+    kind: int
+    quantity: float
+    purposes: int
+    item_id: ItemId
+
+    def __repr__(self) -> str:
+        """Say the sequence number only."""
+        return f"<Record {self.seq}>"
+
+    def to_event(self) -> Event:
+        """Return the event as callers see it."""
+        return Event(
+            kind=KINDS[self.kind],
+            item_id=self.item_id,
+            time=from_microseconds(self.time),
+            visit=self.visit,
+            order=self.order,
+            quantity=self.quantity,
+        )
+
+
+def check_event(event: NewEvent) -> None:
+    """Refuse what the format cannot hold, before anything is written.
+
+    Raises:
+        ValueError: unknown kind, naive time, item id that is empty, no text or over 512 bytes,
+            quantity that is not finite in 32 bits, no purpose. The message never quotes the id.
+    """
+    if event.kind not in KIND_CODES:
+        raise ValueError(f"kind is none of {', '.join(KINDS)}")
+    if event.time.tzinfo is None or event.stored_time.tzinfo is None:
+        raise ValueError("time is naive, wanted an aware one")
+    if not event.purposes:
+        raise ValueError("event has no purpose, wanted at least one")
+    size = item_id_bytes(event.item_id)
+    if not 1 <= size <= MAX_ITEM_ID_BYTES:
+        raise ValueError(f"item id has {size} bytes, wanted 1 to {MAX_ITEM_ID_BYTES}")
+    to_float32(event.quantity)
+
+
+def item_id_bytes(item_id: ItemId) -> int:
+    """Return the length of an item id in UTF-8."""
+    try:
+        return len(item_id.encode())
+    except UnicodeEncodeError:
+        # The original error quotes the text.
+        raise ValueError("item id is not text that UTF-8 can hold") from None
+
+
+def to_float32(number: float) -> float:
+    """Return `number` rounded as the format keeps it, so that what is returned is what is read."""
+    try:
+        rounded: float = struct.unpack("<f", struct.pack("<f", number))[0]
+    except OverflowError:
+        rounded = math.inf
+    if not math.isfinite(rounded):
+        raise ValueError("quantity is not a finite number")
+    return rounded
+
+
+def to_microseconds(time: datetime) -> int:
+    """Return an aware time as whole microseconds since 1970, UTC."""
+    return (time - EPOCH) // MICROSECOND
+
+
+def from_microseconds(microseconds: int) -> datetime:
+    """Return the aware time, UTC; the inverse of `to_microseconds`."""
+    return EPOCH + timedelta(microseconds=microseconds)

@@ -1,0 +1,95 @@
+"""Small files written so that a crash leaves the old or the new one. Input and output only."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and its parents with mode 0700 from the start, unless it is there."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    with suppress(FileExistsError):  # Another process was faster.
+        folder.mkdir(mode=0o700)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable, where the system can."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Put `data` durably in place of a file, mode 0600 from the start, and wipe the old content."""
+    make_folder(path.parent)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        with _exclusive(temporary) as handle:
+            _write_all(handle, data)
+            os.fsync(handle)
+        with _still_open(path) as old:
+            temporary.replace(path)
+            sync_folder(path.parent)
+            if old is not None:
+                _overwrite(old)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def wipe_file(path: Path) -> None:
+    """Overwrite a file with zeros and remove it; nothing happens when it is not there."""
+    with _still_open(path) as handle:
+        if handle is None:
+            return
+        path.unlink(missing_ok=True)
+        sync_folder(path.parent)
+        _overwrite(handle)
+
+
+@contextmanager
+def _exclusive(path: Path) -> Iterator[int]:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        yield handle
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _still_open(path: Path) -> Iterator[int | None]:
+    try:
+        handle = os.open(path, os.O_WRONLY)
+    except FileNotFoundError:
+        yield None
+        return
+    try:
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def _overwrite(handle: int) -> None:
+    """Overwrite an unlinked file in place. Flash may keep the old cells; disks do not."""
+    with suppress(OSError):  # It has no name any more: nothing depends on this.
+        os.lseek(handle, 0, os.SEEK_SET)
+        _write_all(handle, bytes(os.fstat(handle).st_size))
+        os.fsync(handle)
+
+
+def _write_all(handle: int, data: bytes) -> None:
+    # A short write must not pass for a whole one.
+    while data:
+        data = data[os.write(handle, data) :]

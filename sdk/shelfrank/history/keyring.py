@@ -1,0 +1,223 @@
+"""Providers that keep wrapping keys themselves and can destroy them: key file and memory.
+
+Each root gets a wrapping key of its own. To rotate is to add a key, commit the history, and drop
+the old key: a copy of the history from before then opens with nothing that still exists here.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from shelfrank.errors import (
+    HistoryRolledBackError,
+    KeyUnavailableError,
+    WrongKeyError,
+)
+from shelfrank.history.envelope import (
+    HEADER_BYTES,
+    KEY_BYTES,
+    KEY_ID_BYTES,
+    STORE_ID_BYTES,
+    Place,
+    SealKey,
+    Secret,
+    open_sealed,
+    seal,
+)
+from shelfrank.history.files import replace_file, wipe_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+_MAGIC: Final = b"shelfrank key file 0\n"
+_ENTRY_BYTES: Final = STORE_ID_BYTES + KEY_ID_BYTES + KEY_BYTES
+
+MAX_KEY_FILE_BYTES: Final = 64 * 1024
+"""Room for 1,250 keys. A history has one, or two while it rotates."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    store_id: bytes
+    key_id: bytes
+    secret: bytes
+
+    def __repr__(self) -> str:
+        return "<_Entry>"
+
+
+class _Ring(Secret):
+    """The rules of both providers: an immutable set of wrapping keys."""
+
+    __slots__ = ("_entries",)
+
+    def __init__(self, entries: Iterable[_Entry] = ()) -> None:
+        self._entries = tuple(entries)
+
+    def wrap(self, root: bytes, store_id: bytes) -> tuple[_Ring, bytes]:
+        """Return the ring with one more key, and the root wrapped with it."""
+        entry = _Entry(store_id, secrets.token_bytes(KEY_ID_BYTES), secrets.token_bytes(KEY_BYTES))
+        wrapped = seal(_key(entry), root, _place(store_id))
+        return _Ring((*self._entries, entry)), wrapped
+
+    def unwrap(self, wrapped: bytes, store_id: bytes) -> bytes:
+        """Return the root; see `KeyProvider.unwrap`."""
+        own = [entry for entry in self._entries if entry.store_id == store_id]
+        if not own:
+            raise WrongKeyError("there is no key for this history among those of the provider")
+        key_id = _key_id(wrapped)
+        for entry in own:
+            if entry.key_id == key_id:
+                return open_sealed(_key(entry), wrapped, _place(store_id))
+        raise HistoryRolledBackError(
+            "the key of this state of the history was destroyed when events were erased",
+            hint="an older copy was put back; bring the newer one or erase the history",
+        )
+
+    def keeping(self, current: bytes, store_id: bytes) -> _Ring:
+        """Return the ring without the other keys of this history."""
+        key_id = _key_id(current)
+        return _Ring(e for e in self._entries if e.store_id != store_id or e.key_id == key_id)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def to_bytes(self) -> bytes:
+        """Return the content of a key file."""
+        return _MAGIC + b"".join(e.store_id + e.key_id + e.secret for e in self._entries)
+
+    @classmethod
+    def parse(cls, data: bytes) -> _Ring:
+        """Read a key file; KeyUnavailableError when it is not one."""
+        body = data[len(_MAGIC) :]
+        if not data.startswith(_MAGIC) or len(body) % _ENTRY_BYTES:
+            raise KeyUnavailableError("the key file is damaged or not one of this format")
+        return cls(_entry(body[at : at + _ENTRY_BYTES]) for at in range(0, len(body), _ENTRY_BYTES))
+
+
+class MemoryKey(Secret):
+    """Keys that live as long as this object: what they sealed dies with the process."""
+
+    __slots__ = ("_ring",)
+    name = "memory"
+    can_destroy = True
+    can_retire = True
+
+    def __init__(self) -> None:
+        self._ring = _Ring()
+
+    def wrap(self, root: bytes, store_id: bytes) -> bytes:
+        """Return the root wrapped with a new key."""
+        self._ring, wrapped = self._ring.wrap(root, store_id)
+        return wrapped
+
+    def unwrap(self, wrapped: bytes, store_id: bytes) -> bytes:
+        """Return the root."""
+        if not len(self._ring):
+            raise KeyUnavailableError(
+                "this history was made for the memory of a process that is over",
+                hint="erase it; nothing can open it any more",
+            )
+        return self._ring.unwrap(wrapped, store_id)
+
+    def retire(self, current: bytes, store_id: bytes) -> None:
+        """Forget the other keys of this history."""
+        self._ring = self._ring.keeping(current, store_id)
+
+    def destroy(self) -> None:
+        """Forget every key."""
+        self._ring = _Ring()
+
+
+class KeyFile(Secret):
+    """Keys in a file with mode 0600, made with the first history that needs it.
+
+    On flash storage a removed key may survive in spare cells; a key store of the host is better
+    (history-format.md, section 15).
+
+    Args:
+        path: of the file; outside the folder of the history, and out of backups of it.
+    """
+
+    __slots__ = ("_path",)
+    name = "file"
+    can_destroy = True
+    can_retire = True
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def wrap(self, root: bytes, store_id: bytes) -> bytes:
+        """Return the root wrapped with a new key that is durable in the file."""
+        ring, wrapped = (self._read() or _Ring()).wrap(root, store_id)
+        self._write(ring)
+        return wrapped
+
+    def unwrap(self, wrapped: bytes, store_id: bytes) -> bytes:
+        """Return the root."""
+        ring = self._read()
+        if ring is None:
+            raise KeyUnavailableError(
+                "the key file is missing",
+                hint="bring the file back, or erase the history: nothing else can open it",
+            )
+        return ring.unwrap(wrapped, store_id)
+
+    def retire(self, current: bytes, store_id: bytes) -> None:
+        """Remove the other keys of this history from the file."""
+        ring = self._read()
+        if ring is not None and len(kept := ring.keeping(current, store_id)) < len(ring):
+            self._write(kept)
+
+    def destroy(self) -> None:
+        """Overwrite and remove the file."""
+        try:
+            wipe_file(self._path)
+        except OSError as error:
+            raise KeyUnavailableError(f"the key file cannot be removed: {error.strerror}") from None
+
+    def _read(self) -> _Ring | None:
+        try:
+            with self._path.open("rb") as file:
+                mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+                if os.name == "posix" and mode & 0o077:
+                    raise KeyUnavailableError(
+                        f"the key file has mode {mode:04o}, wanted 0600",
+                        hint="anyone on this device can read the key; run chmod 600 on it",
+                    )
+                data = file.read(MAX_KEY_FILE_BYTES + 1)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise KeyUnavailableError(f"the key file cannot be read: {error.strerror}") from None
+        if len(data) > MAX_KEY_FILE_BYTES:
+            raise KeyUnavailableError(f"the key file has over {MAX_KEY_FILE_BYTES} bytes")
+        return _Ring.parse(data)
+
+    def _write(self, ring: _Ring) -> None:
+        try:
+            replace_file(self._path, ring.to_bytes())
+        except OSError as error:
+            raise KeyUnavailableError(f"the key file cannot be written: {error.strerror}") from None
+
+
+def _key(entry: _Entry) -> SealKey:
+    return SealKey(entry.secret, entry.key_id)
+
+
+def _place(store_id: bytes) -> Place:
+    return Place(store_id=store_id, kind="root")
+
+
+def _key_id(wrapped: bytes) -> bytes:
+    return wrapped[HEADER_BYTES - KEY_ID_BYTES : HEADER_BYTES]
+
+
+def _entry(data: bytes) -> _Entry:
+    secret_at = STORE_ID_BYTES + KEY_ID_BYTES
+    return _Entry(data[:STORE_ID_BYTES], data[STORE_ID_BYTES:secret_at], data[secret_at:])

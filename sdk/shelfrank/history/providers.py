@@ -1,0 +1,268 @@
+"""Providers whose key somebody else keeps: host bytes, host callbacks, a passphrase."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import struct
+import unicodedata
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+
+from shelfrank.errors import HistoryDamagedError, KeyUnavailableError, WrongKeyError
+from shelfrank.history.envelope import (
+    KEY_BYTES,
+    Place,
+    SealKey,
+    Secret,
+    derive,
+    open_sealed,
+    seal,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MIN_SECRET_BYTES: Final = 16
+"""128 random bits cannot be guessed; fewer are a mistake, or a password, to be stretched."""
+
+
+class HostSecret(Secret):
+    """A secret that the host hands over at each start, and may copy: so it cannot destroy.
+
+    Args:
+        secret: at least 16 random bytes; 32 are usual.
+    """
+
+    __slots__ = ("_secret",)
+    name = "host"
+    can_destroy = False
+    can_retire = False
+
+    def __init__(self, secret: bytes) -> None:
+        if not isinstance(secret, bytes):
+            raise TypeError(f"secret is {type(secret).__name__}, wanted bytes")
+        if len(secret) < MIN_SECRET_BYTES:
+            raise ValueError(f"secret has {len(secret)} bytes, wanted at least {MIN_SECRET_BYTES}")
+        self._secret = secret
+
+    def wrap(self, root: bytes, store_id: bytes) -> bytes:
+        """Return the root wrapped with a key derived from the secret."""
+        return seal(self._key(store_id), root, _place(store_id))
+
+    def unwrap(self, wrapped: bytes, store_id: bytes) -> bytes:
+        """Return the root."""
+        return _open_or_wrong_key(self._key(store_id), wrapped, store_id)
+
+    def retire(self, current: bytes, store_id: bytes) -> None:
+        """Do nothing: the host's secret opens older copies as well."""
+
+    def destroy(self) -> None:
+        """Do nothing: the host has the secret."""
+
+    def _key(self, store_id: bytes) -> SealKey:
+        return SealKey(derive(self._secret, store_id, "host"))
+
+
+class HostCallbacks(Secret):
+    """Wrapping by the host: Android Keystore, iOS Keychain, a TPM.
+
+    Args:
+        wrap: bytes in, wrapped bytes out.
+        unwrap: the inverse. Whatever it raises counts as "not available now".
+        destroy: removes the host's key, or None when the host cannot.
+    """
+
+    __slots__ = ("_destroy", "_unwrap", "_wrap")
+    name = "callbacks"
+    can_retire = False
+
+    def __init__(
+        self,
+        *,
+        wrap: Callable[[bytes], bytes],
+        unwrap: Callable[[bytes], bytes],
+        destroy: Callable[[], None] | None,
+    ) -> None:
+        self._wrap = wrap
+        self._unwrap = unwrap
+        self._destroy = destroy
+
+    @property
+    def can_destroy(self) -> bool:
+        """Whether the host gave a way to."""
+        return self._destroy is not None
+
+    def wrap(self, root: bytes, store_id: bytes) -> bytes:  # noqa: ARG002 host's way
+        """Return what the host made of the root."""
+        return _called("wrap", self._wrap, root)
+
+    def unwrap(self, wrapped: bytes, store_id: bytes) -> bytes:  # noqa: ARG002 see wrap
+        """Return what the host gave back; WrongKeyError when that is not the length of a root."""
+        root = _called("unwrap", self._unwrap, wrapped)
+        if len(root) != KEY_BYTES:
+            raise WrongKeyError(f"the host unwrapped {len(root)} bytes, wanted {KEY_BYTES}")
+        return root
+
+    def retire(self, current: bytes, store_id: bytes) -> None:
+        """Do nothing: the host's key opens older copies as well."""
+
+    def destroy(self) -> None:
+        """Have the host remove its key."""
+        if self._destroy is None:
+            return
+        try:
+            self._destroy()
+        except Exception as error:
+            raise KeyUnavailableError(f"the host's destroy failed: {_name(error)}") from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stretching:
+    """What one try of a passphrase costs.
+
+    Attributes:
+        function: 1 is Argon2id, 2 is scrypt.
+        time: Argon2id: passes; scrypt: parallelisation p.
+        memory_kib: KiB of memory; scrypt: n = memory / (128 r) with r = 8, a power of two.
+        lanes: Argon2id only, else 1.
+    """
+
+    function: int
+    time: int
+    memory_kib: int
+    lanes: int
+
+
+# RFC 9106, section 4, second recommended option: 3 passes, 4 lanes, 64 MiB.
+ARGON2ID: Final = Stretching(function=1, time=3, memory_kib=64 * 1024, lanes=4)
+# OWASP password storage cheat sheet: N = 2**16, r = 8, p = 2 costs as much memory. For an OpenSSL
+# without Argon2.
+SCRYPT: Final = Stretching(function=2, time=2, memory_kib=64 * 1024, lanes=1)
+
+# A hostile file must not make a device allocate gigabytes or think for hours: refused before any
+# work.
+MAX_TIME: Final = 16
+MAX_MEMORY_KIB: Final = 1024 * 1024
+MAX_LANES: Final = 16
+
+_SCRYPT_R: Final = 8
+_SALT_BYTES: Final = 16
+_PARAMETERS: Final = struct.Struct(f"<BBIB{_SALT_BYTES}s")
+
+
+class Passphrase(Secret):
+    """A passphrase that the shopper remembers. It opens older copies too, so it cannot destroy.
+
+    Args:
+        text: not empty; normalised to Unicode NFC, since keyboards differ in how they make accents.
+        stretching: cost of one try; the default takes 64 MiB and some tenths of a second.
+    """
+
+    __slots__ = ("_stretched", "_stretching", "_text")
+    name = "passphrase"
+    can_destroy = False
+    can_retire = False
+
+    def __init__(self, text: str, stretching: Stretching | None = None) -> None:
+        if not text:
+            raise ValueError("passphrase is empty")
+        self._text = unicodedata.normalize("NFC", text).encode()
+        self._stretching = stretching
+        # The key that opened or made this history, by its parameters: a rotation does not stretch
+        # again.
+        self._stretched: dict[bytes, SealKey] = {}
+
+    def wrap(self, root: bytes, store_id: bytes) -> bytes:
+        """Return the root wrapped with the stretched passphrase, after its parameters."""
+        if not self._stretched:
+            parameters = self._new_parameters()
+            self._stretched = {parameters: SealKey(_stretch(self._text, parameters))}
+        ((parameters, key),) = self._stretched.items()
+        return parameters + seal(key, root, _place(store_id, parameters))
+
+    def unwrap(self, wrapped: bytes, store_id: bytes) -> bytes:
+        """Return the root; HistoryDamagedError when the parameters are out of range."""
+        parameters, sealed = wrapped[: _PARAMETERS.size], wrapped[_PARAMETERS.size :]
+        key = self._stretched.get(parameters) or SealKey(_stretch(self._text, parameters))
+        root = _open_or_wrong_key(key, sealed, store_id, parameters)
+        # Only now: parameters that a hostile file made cheap must not be used to wrap the next
+        # root.
+        self._stretched = {parameters: key}
+        return root
+
+    def retire(self, current: bytes, store_id: bytes) -> None:
+        """Do nothing: the passphrase opens older copies as well."""
+
+    def destroy(self) -> None:
+        """Do nothing: the shopper has the passphrase."""
+
+    def _new_parameters(self) -> bytes:
+        cost = self._stretching or (ARGON2ID if _has_argon2() else SCRYPT)
+        salt = os.urandom(_SALT_BYTES)
+        return _PARAMETERS.pack(cost.function, cost.time, cost.memory_kib, cost.lanes, salt)
+
+
+def _stretch(text: bytes, parameters: bytes) -> bytes:
+    try:
+        function, time, memory_kib, lanes, salt = _PARAMETERS.unpack(parameters)
+    except struct.error:
+        raise HistoryDamagedError("the parameters of the passphrase are cut short") from None
+    in_range = 1 <= time <= MAX_TIME and 1 <= lanes <= MAX_LANES
+    if not in_range or not 8 * lanes <= memory_kib <= MAX_MEMORY_KIB:
+        raise HistoryDamagedError("the parameters of the passphrase are out of range")
+    if function == ARGON2ID.function:
+        return Argon2id(
+            salt=salt, length=KEY_BYTES, iterations=time, lanes=lanes, memory_cost=memory_kib
+        ).derive(text)
+    n = memory_kib * 1024 // (128 * _SCRYPT_R)
+    if function != SCRYPT.function or n & (n - 1):
+        raise HistoryDamagedError("the parameters of the passphrase are out of range")
+    return hashlib.scrypt(
+        text,
+        salt=salt,
+        n=n,
+        r=_SCRYPT_R,
+        p=time,
+        dklen=KEY_BYTES,
+        maxmem=(memory_kib + 2048) * 1024,
+    )
+
+
+def _has_argon2() -> bool:
+    try:
+        Argon2id(salt=bytes(_SALT_BYTES), length=KEY_BYTES, iterations=1, lanes=1, memory_cost=8)
+    except UnsupportedAlgorithm:
+        return False
+    return True
+
+
+def _open_or_wrong_key(
+    key: SealKey, wrapped: bytes, store_id: bytes, position: bytes = b""
+) -> bytes:
+    # The key slot's digest has matched, so the bytes are those that were written: it is the key.
+    try:
+        return open_sealed(key, wrapped, _place(store_id, position))
+    except HistoryDamagedError:
+        raise WrongKeyError("the key does not open this history") from None
+
+
+def _called(what: str, callback: Callable[[bytes], bytes], argument: bytes) -> bytes:
+    try:
+        result = callback(argument)
+    except Exception as error:
+        raise KeyUnavailableError(f"the host's {what} failed: {_name(error)}") from error
+    if not isinstance(result, bytes):
+        raise TypeError(f"the host's {what} returned {_name(result)}, wanted bytes")
+    return result
+
+
+def _name(thing: object) -> str:
+    return type(thing).__name__
+
+
+def _place(store_id: bytes, position: bytes = b"") -> Place:
+    return Place(store_id=store_id, kind="root", position=position)

@@ -1,0 +1,60 @@
+"""Which visit an event belongs to, and where in it (design, 4.5). Pure rules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from shelfrank.history.events import MAX_ORDER
+from shelfrank.types import VISIT_GAP
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VisitMark:
+    """Where the newest event stands.
+
+    Attributes:
+        visit: its visit.
+        order: its position in the visit.
+        last_at: its exact time; None when that event was erased: the next one starts a visit.
+    """
+
+    visit: int
+    order: int
+    last_at: datetime | None
+
+    def is_open(self, now: datetime) -> bool:
+        """Say whether an event at `now` would still belong to this visit."""
+        return self.last_at is not None and now - self.last_at < VISIT_GAP
+
+
+def place_next(mark: VisitMark | None, time: datetime, *, new_visit: bool) -> VisitMark | None:
+    """Return the mark after an event at `time`, or None when it is too late to stand at the end.
+
+    An event up to 30 minutes older than the newest one is taken into the same visit at the same
+    position: equal means unordered, and more cannot be known. An older one belongs into the past,
+    where the caller has to find its visit.
+
+    Args:
+        mark: the mark so far, or None in an empty history.
+        time: exact and aware.
+        new_visit: the app said that a visit starts here.
+    """
+    if mark is None:
+        return VisitMark(visit=0, order=0, last_at=time)
+    if mark.last_at is not None and time < mark.last_at:
+        return mark if mark.last_at - time < VISIT_GAP else None
+    if new_visit or not mark.is_open(time):
+        return VisitMark(visit=mark.visit + 1, order=0, last_at=time)
+    order = mark.order if time == mark.last_at else min(mark.order + 1, MAX_ORDER)
+    return VisitMark(visit=mark.visit, order=order, last_at=time)
+
+
+def current_visit(mark: VisitMark | None, now: datetime, *, new_visit: bool) -> int:
+    """Return the visit that an event at `now` would get; 0 in an empty history."""
+    if mark is None:
+        return 0
+    return mark.visit if mark.is_open(now) and not new_visit else mark.visit + 1

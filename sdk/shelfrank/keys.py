@@ -1,0 +1,88 @@
+"""Where the key of a history comes from. Pass one of these to `Device.open`.
+
+| Function | The key is kept by | Erasing makes old copies unreadable |
+|---|---|---|
+| `host` | the app, which hands bytes over at each start | no |
+| `host_callbacks` | the host's key store | when everything is erased, with `destroy` |
+| `file` | a file with mode 0600 | yes, as far as the storage forgets |
+| `passphrase` | the shopper's memory | no |
+| `memory` | this process | yes; the history ends with the process |
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable
+
+    from shelfrank.history.keys import KeyProvider
+
+__all__ = ["file", "host", "host_callbacks", "memory", "passphrase"]
+
+
+def host(secret: bytes) -> KeyProvider:
+    """Use bytes that the app keeps, for example in the platform's key store.
+
+    Args:
+        secret: at least 16 random bytes, the same at each start; 32 are usual.
+
+    Raises:
+        ValueError: the secret is shorter.
+    """
+    from shelfrank.history.providers import HostSecret
+
+    return HostSecret(secret)
+
+
+def host_callbacks(
+    *,
+    wrap: Callable[[bytes], bytes],
+    unwrap: Callable[[bytes], bytes],
+    destroy: Callable[[], None] | None = None,
+) -> KeyProvider:
+    """Use a key that never leaves the host's key store.
+
+    Args:
+        wrap: takes 32 bytes, returns them encrypted by the host's key.
+        unwrap: takes what `wrap` returned, returns the 32 bytes. Whatever it raises becomes
+            `KeyUnavailableError`.
+        destroy: removes the host's key; None when the host cannot.
+    """
+    from shelfrank.history.providers import HostCallbacks
+
+    return HostCallbacks(wrap=wrap, unwrap=unwrap, destroy=destroy)
+
+
+def file(path: str | os.PathLike[str]) -> KeyProvider:
+    """Use a key file, made with mode 0600 when the history is made.
+
+    Args:
+        path: outside the history's folder, out of its backups, and for this history only.
+    """
+    from shelfrank.history.keyring import KeyFile
+
+    return KeyFile(Path(path))
+
+
+def passphrase(text: str) -> KeyProvider:
+    """Use a passphrase; opening takes 64 MiB of memory and some tenths of a second.
+
+    Args:
+        text: not empty.
+
+    Raises:
+        ValueError: it is empty.
+    """
+    from shelfrank.history.providers import Passphrase
+
+    return Passphrase(text)
+
+
+def memory() -> KeyProvider:
+    """Use a key that lives as long as the returned object: for one session at a kiosk."""
+    from shelfrank.history.keyring import MemoryKey
+
+    return MemoryKey()
