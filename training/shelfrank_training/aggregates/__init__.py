@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from shelfrank_training.aggregates.folder import (
-    Aggregates,
-    AggregatesInfo,
-    TableInfo,
-    read_aggregates,
-)
+from shelfrank_training.aggregates.folder import Aggregates, read_aggregates
+from shelfrank_training.aggregates.info import AggregatesInfo, TableInfo
 from shelfrank_training.aggregates.run import aggregate
 from shelfrank_training.aggregates.settings import AggregateSettings
 

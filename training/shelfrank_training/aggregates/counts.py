@@ -1,8 +1,9 @@
 """The statistics, each written once as an Ibis expression over bounded contributions.
 
-The functions count a ``unit``: items, or categories for back-off. They publish nothing: `at_least` is
-the one way to a published table. All numbers are integers and every shopper adds at most 1 to a count
-and 1,000 to a weight, so results are equal on every engine and for every order of the rows.
+The functions count a ``unit``: items, or categories for back-off. They publish nothing:
+`at_least` is the one way to a published table. All numbers are integers and every shopper adds at
+most 1 to a count and 1,000 to a weight, so results are equal on every engine and for every order
+of the rows.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import ibis
 import pyarrow as pa
+from ibis import _ as this
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -22,13 +24,13 @@ WEIGHT: Final = 1000
 """Weights are in 1/1000: this much for an event at the end of the range, or one step away."""
 
 MAX_DISTANCE: Final = 20
-"""Steps in a visit that still count as "next"; farther ones would weigh under 1 % of the nearest."""
+"""Steps in a visit that still count as "next"; farther ones would weigh under 1 %."""
 
 DISTANCE_SCALE: Final = 4.0
 """Steps after which "next" weighs 1/e: the decay that did best on two sets of click sessions."""
 
 GAP_DAYS: Final = (3, 7, 14, 28, 56, 112, 224, 448)
-"""Upper bounds of the buckets for gaps between purchases, doubling from half a week to 15 months."""
+"""Upper bounds of the buckets for gaps between purchases, from half a week to 15 months."""
 
 _DAY_MICROSECONDS: Final = 86_400_000_000
 
@@ -144,7 +146,7 @@ def repeats(contributions: Table) -> Table:
     visits = bought.select("shopper", "unit", "start").distinct()
     by_start = ibis.window(group_by=[visits.shopper, visits.unit], order_by=visits.start)
     gap = visits.start.delta(visits.start.lag().over(by_start), unit="microsecond")
-    gaps = visits.mutate(gap=gap).filter(ibis._.gap.notnull())
+    gaps = visits.mutate(gap=gap).filter(this.gap.notnull())
     by_gap = ibis.window(group_by=[gaps.shopper, gaps.unit], order_by=gaps.gap)
     ranked = gaps.mutate(
         position=ibis.row_number().over(by_gap),
@@ -156,7 +158,7 @@ def repeats(contributions: Table) -> Table:
             *((median.gap <= days * _DAY_MICROSECONDS, days) for days in GAP_DAYS),
             else_=ibis.null("int64"),
         ).cast("int64")
-    ).filter(ibis._.gap_days.notnull())
+    ).filter(this.gap_days.notnull())
     return bucketed.group_by("unit", "gap_days").aggregate(shoppers=bucketed.count())
 
 
@@ -167,7 +169,7 @@ def at_least(counted: Table, min_shoppers: int) -> Table:
 
 def _decay(half_life_days: int) -> Table:
     # A table made here, not a power computed by the engine: two engines may round it differently.
-    weights = []
+    weights: list[int] = []
     while (weight := round(WEIGHT * 0.5 ** (len(weights) / half_life_days))) > 0:
         weights.append(weight)
     days = list(range(len(weights)))

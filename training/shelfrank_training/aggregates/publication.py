@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import ibis
@@ -56,22 +56,26 @@ class Publisher:
         self._end = end
         self._progress = progress
 
-    def publish(self, contributions: Table, catalog: CatalogTable) -> dict[str, Published]:
+    def publish(
+        self, contributions: Table, catalog: CatalogTable, *, n_items: int
+    ) -> dict[str, Published]:
         """Count every table.
 
         Args:
             contributions: see `shelfrank_training.aggregates.contributions.bound`.
             catalog: names the items, and gives their categories.
+            n_items: how many items there were before those were left out that cannot reach the
+                threshold.
 
         Returns:
             A table for each name in `KEYS`.
         """
         item_ids = catalog.table["item_id"].combine_chunks()
         units = contributions.rename(unit="item")
-        tables = {"items": self._popularity("items", units, item_ids)}
-        published = _positions(tables["items"].rows["item_id"], item_ids)
-        # A pair that reaches the threshold has two items that do, so nothing is lost here. Moments and
-        # visits were numbered before: no shopper's distances depend on what others bought.
+        items = self._popularity("items", units, item_ids)
+        tables = {"items": replace(items, n_counted=n_items)}
+        published = _positions(items.rows["item_id"], item_ids)
+        # A pair that reaches the threshold has two items that do, so nothing is lost here.
         units = self._only(units, published)
         tables["pairs"] = self._count("pairs", counts.pairs(units), item_ids)
         tables["next"] = self._next(units, item_ids)
@@ -172,7 +176,7 @@ def _positions(ids: pa.ChunkedArray, names: pa.Array) -> list[int]:
 def _gives_away_a_pair(items: Sequence[str], open_pairs: set[tuple[str, str]]) -> bool:
     """Say whether a category's shoppers would tell how many have both of its two items.
 
-    With two items, shoppers(category) = shoppers(a) + shoppers(b) - shoppers(a and b): the last one,
-    suppressed, would follow from the three published. With three or more items it does not.
+    With two items, shoppers(category) = shoppers(a) + shoppers(b) - shoppers(a and b): the last
+    one, suppressed, would follow from the three published. With three or more items it does not.
     """
     return len(items) == 2 and (min(items), max(items)) not in open_pairs

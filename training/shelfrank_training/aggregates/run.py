@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from datetime import UTC
 from typing import TYPE_CHECKING, Final
 
@@ -10,18 +11,22 @@ import ibis
 import numpy as np
 import pyarrow as pa
 
-from shelfrank_training.aggregates.contributions import Bounds, bound
+from shelfrank_training.aggregates.contributions import (
+    Bounds,
+    bound,
+    digest_items,
+    eligible_items,
+)
 from shelfrank_training.aggregates.counts import MAX_DISTANCE
 from shelfrank_training.aggregates.folder import (
     Aggregates,
-    AggregatesInfo,
-    TableInfo,
     check_out,
     parquet_bytes,
     write_folder,
 )
+from shelfrank_training.aggregates.info import AggregatesInfo, TableInfo
 from shelfrank_training.aggregates.publication import Published, Publisher
-from shelfrank_training.aggregates.scope import find_scope, restrict
+from shelfrank_training.aggregates.scope import Scope, find_scope, restrict
 from shelfrank_training.aggregates.settings import (
     MAX_VISITS,
     UNPROTECTED_MIN_SHOPPERS,
@@ -39,6 +44,7 @@ from shelfrank_training.progress import Progress, Silent
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ibis.backends.duckdb import Backend
     from ibis.expr.types import Table
 
 _SILENT: Final = Silent()
@@ -76,43 +82,68 @@ def aggregate(
             read = read_events(
                 events, items, engine=engine, columns=columns, max_bad_rows=settings.max_bad_rows
             )
-        with progress.stage("bound what each shopper contributes"):
-            scope = find_scope(read.table, settings)
-            max_items = choose_max_items(settings, scope.n_events)
-            bounds = Bounds(max_items=max_items, max_visits=MAX_VISITS, salt=settings.holdout.salt)
-            contributions = keep(engine, bound(scope.events, _numbered(items), bounds))
-        publisher = Publisher(engine, settings, end=scope.end, progress=progress)
-        published = publisher.publish(contributions, items)
-        shoppers = int(contributions.shopper.nunique().to_pyarrow().as_py())
-        sensitive_events = _count_sensitive(read.sensitive, settings)
-        engine_name = f"{engine.name} {engine.version}"
-    files = {name: parquet_bytes(table.rows) for name, table in published.items()}
+        result = _count(engine, read, items, settings, progress)
+    files = {name: parquet_bytes(table.rows) for name, table in result.tables.items()}
     info = AggregatesInfo(
         events_file=events.name,
         catalog_file=catalog.name,
-        time_from=scope.start.replace(tzinfo=UTC),
-        time_to=scope.end.replace(tzinfo=UTC),
-        shoppers=shoppers,
+        time_from=result.scope.start.replace(tzinfo=UTC),
+        time_to=result.scope.end.replace(tzinfo=UTC),
+        shoppers=result.shoppers,
         holdout=settings.holdout,
         min_shoppers=settings.min_shoppers,
         unprotected=settings.min_shoppers < UNPROTECTED_MIN_SHOPPERS,
-        max_items=max_items,
+        max_items=result.max_items,
         max_visits=MAX_VISITS,
         max_distance=MAX_DISTANCE,
         half_life_days=settings.half_life_days,
         policy=None if settings.policy is None else (settings.policy.id, settings.policy.version),
         has_categories=items.has_categories,
         sensitive_items=items.n_sensitive,
-        sensitive_events=sensitive_events,
-        engine=engine_name,
+        sensitive_events=result.sensitive_events,
+        engine=result.engine,
         tables={
-            name: _describe(name, table, files[name], max_items)
-            for name, table in published.items()
+            name: _describe(name, table, files[name], result.max_items)
+            for name, table in result.tables.items()
         },
     )
     write_folder(out, info, files, overwrite=settings.overwrite)
-    tables = {name: table.rows for name, table in published.items()}
+    tables = {name: table.rows for name, table in result.tables.items()}
     return Aggregates(info, tables, notes + _notes(read, items, settings))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Result:
+    """Everything that comes out of the engine."""
+
+    tables: dict[str, Published]
+    scope: Scope
+    shoppers: int
+    max_items: int
+    sensitive_events: int | None
+    engine: str
+
+
+def _count(
+    engine: Backend,
+    read: Events,
+    items: CatalogTable,
+    settings: AggregateSettings,
+    progress: Progress,
+) -> _Result:
+    with progress.stage("bound what each shopper contributes"):
+        scope = find_scope(engine, read.table, settings)
+        max_items = choose_max_items(settings, scope.n_events)
+        contributions, n_items = _bound(engine, scope, items, settings, max_items)
+    publisher = Publisher(engine, settings, end=scope.end, progress=progress)
+    return _Result(
+        tables=publisher.publish(contributions, items, n_items=n_items),
+        scope=scope,
+        shoppers=int(contributions.shopper.nunique().to_pyarrow().as_py()),
+        max_items=max_items,
+        sensitive_events=_count_sensitive(read.sensitive, settings),
+        engine=f"{engine.name} {engine.version}",
+    )
 
 
 def _read_catalog(
@@ -123,6 +154,22 @@ def _read_catalog(
     in_catalog = settings.columns.within(open_source(catalog).schema.names, CATALOG)
     check_all_used(settings.columns, [in_events, in_catalog])
     return read_catalog(catalog, columns=in_catalog, policy=settings.policy), in_events
+
+
+def _bound(
+    engine: Backend,
+    scope: Scope,
+    catalog: CatalogTable,
+    settings: AggregateSettings,
+    max_items: int,
+) -> tuple[Table, int]:
+    """Return the bounded contributions, and how many items anybody has."""
+    bounds = Bounds(max_items=max_items, max_visits=MAX_VISITS, salt=settings.holdout.salt)
+    digested = keep(engine, digest_items(scope.events, bounds.salt))
+    eligible = eligible_items(digested, max_items=max_items, min_shoppers=settings.min_shoppers)
+    chosen = keep(engine, digested.semi_join(keep(engine, eligible), "item_id"))
+    contributions = keep(engine, bound(scope.events, chosen, _numbered(catalog), bounds))
+    return contributions, int(digested.item_id.nunique().to_pyarrow().as_py())
 
 
 def _numbered(catalog: CatalogTable) -> Table:

@@ -7,8 +7,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from shelfrank_training.errors import PrivacyError
+from shelfrank_training.events.engine import keep
 
 if TYPE_CHECKING:
+    from ibis.backends.duckdb import Backend
     from ibis.expr.types import Table
 
     from shelfrank_training.aggregates.settings import AggregateSettings
@@ -40,18 +42,19 @@ def restrict(events: Table, settings: AggregateSettings) -> Table:
     return events
 
 
-def find_scope(events: Table, settings: AggregateSettings) -> Scope:
+def find_scope(engine: Backend, events: Table, settings: AggregateSettings) -> Scope:
     """Choose the events to count and find their time range.
 
-    A dislike is no sign that items go together, so it is not counted. The range starts on the first
-    day by which `min_shoppers` shoppers have come and ends, unless `until` is given, with the last day
-    on which as many came or had yet to: so neither end is a fact about fewer shoppers, and one mistyped
-    year does not make every other event old. What lies outside is left out.
+    A dislike is no sign that items go together, so it is not counted. The range starts on the
+    first day by which `min_shoppers` shoppers have come and ends, unless `until` is given, with
+    the last day on which as many came or had yet to: so neither end is a fact about fewer
+    shoppers, and one mistyped year does not make every other event old. What lies outside is left
+    out.
 
     Raises:
         PrivacyError: fewer than `min_shoppers` shoppers have an event.
     """
-    counted = restrict(events.filter(events.kind != "dislike"), settings)
+    counted = keep(engine, restrict(events.filter(events.kind != "dislike"), settings))
     days = counted.group_by("shopper_id").aggregate(
         first=counted.time.min().truncate("day"), last=counted.time.max().truncate("day")
     )

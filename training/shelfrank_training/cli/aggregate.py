@@ -1,0 +1,157 @@
+"""``shelfrank aggregate``: see `shelfrank_training.aggregates.aggregate`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from shelfrank_training.cli import console
+
+if TYPE_CHECKING:
+    from shelfrank.consent.policy import Policy
+    from shelfrank_training.aggregates import Aggregates
+
+
+def _parse_time(
+    context: click.Context,  # noqa: ARG001 - click's signature
+    parameter: click.Parameter,  # noqa: ARG001
+    value: str | None,
+) -> datetime | None:
+    """Read ISO 8601; without a zone it is UTC, as everywhere in the input."""
+    if value is None:
+        return None
+    try:
+        time = datetime.fromisoformat(value)
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is no ISO 8601 date or time") from None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def _parse_columns(
+    context: click.Context,  # noqa: ARG001
+    parameter: click.Parameter,  # noqa: ARG001
+    values: tuple[str, ...],
+) -> dict[str, str]:
+    """Read ``NAME=SOURCE``: our name for a column, and the file's."""
+    columns: dict[str, str] = {}
+    for value in values:
+        ours, _, theirs = value.partition("=")
+        if not (ours and theirs):
+            raise click.BadParameter(f"{value!r} is not NAME=SOURCE")
+        if ours in columns:
+            raise click.BadParameter(f"{ours} is given twice")
+        columns[ours] = theirs
+    return columns
+
+
+@click.command("aggregate")
+@click.argument("events", type=click.Path(path_type=Path))
+@click.argument("catalog", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")
+@click.option(
+    "--policy",
+    type=click.Path(path_type=Path),
+    help="Policy whose sensitive categories stay out and whose min_shoppers holds.",
+)
+@click.option(
+    "--min-shoppers",
+    type=click.IntRange(min=1),
+    default=50,
+    show_default=True,
+    help="Distinct shoppers behind every published number.",
+)
+@click.option(
+    "--unprotected", is_flag=True, help="Permit --min-shoppers below 10: public data only."
+)
+@click.option(
+    "--holdout",
+    type=click.FloatRange(0, 1, max_open=True),
+    default=0.0,
+    show_default=True,
+    help="Share of shoppers kept out, for evaluate.",
+)
+@click.option(
+    "--until", callback=_parse_time, metavar="TIME", help="Leave out events at this time or later."
+)
+@click.option(
+    "--column",
+    "columns",
+    callback=_parse_columns,
+    multiple=True,
+    metavar="NAME=SOURCE",
+    help="SOURCE is the file's name for our column NAME; may be repeated.",
+)
+@click.option("--drop", multiple=True, metavar="NAME", help="Leave out a column; may be repeated.")
+@click.option(
+    "--max-bad-rows",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    show_default=True,
+    help="Share of bad event rows above which the run stops.",
+)
+@click.option("--force", is_flag=True, help="Replace aggregates that are there already.")
+@click.option("--json", "as_json", is_flag=True, help="Print aggregates.json to stdout.")
+def command(  # noqa: PLR0913 - one parameter for each option, as click wants it
+    *,
+    events: Path,
+    catalog: Path,
+    out: Path,
+    policy: Path | None,
+    min_shoppers: int,
+    unprotected: bool,
+    holdout: float,
+    until: datetime | None,
+    columns: dict[str, str],
+    drop: tuple[str, ...],
+    max_bad_rows: float,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Count bounded, thresholded statistics of EVENTS on the items of CATALOG.
+
+    Both are Parquet or CSV. Only the folder that is written leaves this step: no row in it is about
+    one shopper.
+    """
+    from shelfrank_training.aggregates import AggregateSettings, aggregate
+    from shelfrank_training.events import Columns, Holdout
+
+    settings = AggregateSettings(
+        policy=None if policy is None else _read_policy(policy),
+        min_shoppers=min_shoppers,
+        unprotected=unprotected,
+        holdout=Holdout(share=holdout),
+        until=until,
+        columns=Columns(mapped=columns, dropped=frozenset(drop)),
+        max_bad_rows=max_bad_rows,
+        overwrite=force,
+    )
+    result = aggregate(events, catalog, out, settings, progress=console.Bars())
+    _report(result, out)
+    if as_json:
+        console.emit_json(result.info.to_json())
+
+
+def _read_policy(path: Path) -> Policy:
+    from shelfrank.consent.policy import Policy
+    from shelfrank_training.errors import DataError
+
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from None
+    return Policy.parse(data)
+
+
+def _report(result: Aggregates, out: Path) -> None:
+    for note in result.notes:
+        console.say(note)
+    info = result.info
+    console.table(
+        f"{out}: {info.shoppers:,} shoppers, at most {info.max_items} items each, "
+        f"every number over at least {info.min_shoppers}",
+        ("table", "rows", "left out"),
+        ((name, f"{t.rows:,}", f"{t.suppressed_share:.0%}") for name, t in info.tables.items()),
+    )
