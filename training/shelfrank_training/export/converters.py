@@ -206,7 +206,12 @@ def _convert_blend(scope: Any, operator: Any, container: Any) -> None:
     write.into(score, "ReduceSum", parts, last, keepdims=0)
 
 
-def _parse_blend(scope: Any, model: Blend, inputs: Any, custom_parsers: Any = None) -> Any:  # noqa: ARG001
+def _parse_blend(
+    scope: Any,
+    model: Blend,
+    inputs: Any,
+    custom_parsers: Any = None,  # noqa: ARG001 - skl2onnx passes it
+) -> Any:
     """Lay out history → parts → sum."""
     given = {variable.raw_name: variable for variable in inputs}
     history = scope.declare_local_operator("ShelfrankHistory", model.reader_)

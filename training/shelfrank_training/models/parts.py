@@ -42,6 +42,10 @@ class Part(Protocol):
         """Learn from the counts."""
         ...
 
+    def get_params(self, deep: bool = True) -> dict[str, object]:
+        """Return the constructor's arguments, as scikit-learn does."""
+        ...
+
     def part(self, state: HistoryState, inputs: GraphInputs) -> npt.NDArray[np.float64]:
         """Return this part for each candidate, shape (C,)."""
         ...

@@ -1,0 +1,51 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from shelfrank_training.events import Columns
+
+Command = TypeVar("Command", bound="Callable[..., object]")
+
+
+def column_options(command: Command) -> Command:
+    """Add ``--column NAME=SOURCE`` and ``--drop NAME``, given to the command as one `Columns`."""
+    command = click.option(
+        "--drop",
+        "dropped",
+        multiple=True,
+        metavar="NAME",
+        help="Leave out a column of the file; may be repeated.",
+    )(command)
+    return click.option(
+        "--column",
+        "mapped",
+        multiple=True,
+        metavar="NAME=SOURCE",
+        help="SOURCE is the file's name for our column NAME; may be repeated.",
+    )(command)
+
+
+def read_columns(mapped: Sequence[str], dropped: Sequence[str]) -> Columns:
+    """Turn the options of `column_options` into one value.
+
+    Raises:
+        click.BadParameter: no ``=``, an empty side, or a name given twice.
+    """
+    from shelfrank_training.events import Columns
+
+    columns: dict[str, str] = {}
+    for option in mapped:
+        ours, equals, theirs = option.partition("=")
+        if not (ours and equals and theirs):
+            raise click.BadParameter(f"{option!r} is not NAME=SOURCE", param_hint="--column")
+        if ours in columns:
+            raise click.BadParameter(f"{ours} is named twice", param_hint="--column")
+        columns[ours] = theirs
+    return Columns(mapped=columns, dropped=frozenset(dropped))

@@ -1,0 +1,149 @@
+"""The model folder: everything a bundle needs, and what `evaluate` must know."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from shelfrank.bundle.manifest import ModelInfo
+from shelfrank.ranking.session import Session
+from shelfrank_training.export.graph import TOLERANCE
+from shelfrank_training.publish.catalog import CatalogRow, write_catalog
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shelfrank.ranking.session import GraphInputs
+    from shelfrank_training.aggregates.folder import Aggregates
+    from shelfrank_training.export.graph import Exported
+    from shelfrank_training.models.blend import Blend
+
+MODEL_JSON: Final = "model.json"
+"""Every model folder holds it."""
+
+FORMAT: Final = 0
+"""Of the model folder; unreleased, may change."""
+
+# Golden vectors are run whenever a bundle is opened and are read as JSON: the long question is left
+# out.
+_GOLDEN_CANDIDATES: Final = 100
+
+
+def model_files(
+    blend: Blend,
+    exported: Exported,
+    aggregates: Aggregates,
+    rows: Sequence[CatalogRow],
+    *,
+    policy: bytes | None,
+) -> dict[str, bytes]:
+    """Return the files of a model folder by name.
+
+    Args:
+        blend: fitted.
+        exported: its graph.
+        aggregates: what it was fitted on.
+        rows: the items of the model's catalog.
+        policy: ``policy.toml`` as it was written, or None.
+    """
+    files = {
+        "model.onnx": exported.model,
+        "catalog.bin": write_catalog(rows),
+        "label.json": _json(label(aggregates)),
+        "golden.json": golden(exported),
+        MODEL_JSON: _json(describe(blend, exported, aggregates)),
+        "items.parquet": _parquet(aggregates.table("items")),
+    }
+    return files if policy is None else {**files, "policy.toml": policy}
+
+
+def describe(blend: Blend, exported: Exported, aggregates: Aggregates) -> dict[str, object]:
+    """Return ``model.json``: the graph, and what its figures must be read with."""
+    info = aggregates.info
+    graph = ModelInfo.standard(
+        parts=blend.part_names,
+        n_items=blend.space_.n_items,
+        n_categories=blend.space_.n_categories,
+        tolerance=TOLERANCE,
+    )
+    return {
+        **graph.to_json(),
+        "format": FORMAT,
+        "holdout": {"share": info.holdout.share, "salt": info.holdout.salt},
+        "time_range": {"from": info.time_from.isoformat(), "to": info.time_to.isoformat()},
+        "min_shoppers": info.min_shoppers,
+        "max_items": info.max_items,
+        "epsilon": info.epsilon,
+        "delta": info.delta,
+        "parity": {"difference": exported.difference, "questions": len(exported.probes)},
+        "parameters": {part.name: part.get_params() for part in blend.parts_},
+        "learned": {"repeat_half_life_days": _half_life(blend)},
+        "model_bytes": len(exported.model),
+    }
+
+
+def _half_life(blend: Blend) -> float | None:
+    learned = [getattr(part, "half_life_days_", None) for part in blend.parts_]
+    return next((days for days in learned if days is not None), None)
+
+
+def label(aggregates: Aggregates) -> dict[str, object]:
+    """Return the privacy label, generated from what was done (reference: privacy study, F)."""
+    info = aggregates.info
+    described = info.to_json()
+    kept = (
+        "source", "time_range", "bounds", "mechanism", "accountant", "policy", "excluded", "tables",
+    )  # fmt: skip
+    return {
+        "min_shoppers": info.min_shoppers,
+        "unprotected": info.unprotected,
+        "epsilon": info.epsilon,
+        "delta": info.delta,
+        "has_categories": info.has_categories,
+        "unit": "shopper",
+        "shoppers": info.shoppers,
+        "warnings": _warnings(aggregates),
+        **{name: described[name] for name in kept},
+    }
+
+
+def _warnings(aggregates: Aggregates) -> list[str]:
+    """Say what this label must not be read as."""
+    info = aggregates.info
+    warnings = []
+    if info.unprotected:
+        warnings.append("unprotected: numbers about few shoppers are in it; for research only")
+    if info.epsilon is None:
+        warnings.append("no differential privacy: a threshold hides small groups, no more")
+    if not info.has_categories:
+        warnings.append("no categories: sensitive items could not be filtered")
+    return warnings
+
+
+def golden(exported: Exported) -> bytes:
+    """Return ``golden.json``: made-up questions and the graph's own answers."""
+    session = Session(exported.model)
+    short = [probe for probe in exported.probes if probe.candidate.size <= _GOLDEN_CANDIDATES]
+    return _json({"cases": [_case(session, probe) for probe in short]})
+
+
+def _case(session: Session, probe: GraphInputs) -> dict[str, object]:
+    parts = session.run(probe).parts
+    return {
+        "inputs": {name: values.tolist() for name, values in probe.feed().items()},
+        "parts": [[float(f"{value:.7g}") for value in row] for row in parts.tolist()],
+    }
+
+
+def _json(value: object) -> bytes:
+    return (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def _parquet(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink)
+    data: bytes = sink.getvalue().to_pybytes()
+    return data

@@ -1,0 +1,150 @@
+"""From an aggregates folder to a model folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from shelfrank.consent.policy import Policy
+from shelfrank_training.aggregates.folder import read_aggregates
+from shelfrank_training.errors import DataError, PrivacyError
+from shelfrank_training.events import Columns, read_catalog
+from shelfrank_training.export.folder import MODEL_JSON, model_files
+from shelfrank_training.export.graph import export
+from shelfrank_training.folders import check_out, write_folder
+from shelfrank_training.models.blend import Blend
+from shelfrank_training.models.counts import Counts
+from shelfrank_training.models.space import ItemSpace
+from shelfrank_training.progress import Silent
+from shelfrank_training.publish.catalog import CatalogRow
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from shelfrank_training.aggregates.folder import Aggregates
+    from shelfrank_training.events import CatalogTable
+    from shelfrank_training.export.graph import Exported
+    from shelfrank_training.progress import Progress
+
+SEED: Final = 7
+"""Of the made-up questions that graph and estimators are compared on; any number would do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainSettings:
+    """What a run of `train` is asked to do.
+
+    Attributes:
+        policy: file that goes into the bundle; its sensitive categories must not be in the
+            aggregates.
+        columns: what differs from the contract's column names in the catalog.
+        overwrite: replace an older model folder.
+    """
+
+    policy: Path | None = None
+    columns: Columns | None = None
+    overwrite: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """What a run of `train` made.
+
+    Attributes:
+        blend: the fitted estimators.
+        exported: their graph.
+        n_items: items of the model's catalog.
+        n_unlisted: items with published numbers that the catalog file does not list; left out.
+    """
+
+    blend: Blend
+    exported: Exported
+    n_items: int
+    n_unlisted: int
+
+
+def train(
+    aggregates: Path,
+    catalog: Path,
+    out: Path,
+    *,
+    settings: TrainSettings | None = None,
+    progress: Progress | None = None,
+) -> Trained:
+    """Fit the parts on aggregates and write the model folder.
+
+    Args:
+        aggregates: folder written by ``shelfrank aggregate``; rows about shoppers are not taken.
+        catalog: Parquet or CSV (design, section 4.1).
+        out: the model folder; written whole or not at all.
+        settings: None takes the defaults.
+        progress: who hears about the long steps.
+
+    Raises:
+        DataError: an input is not what it should be.
+        PrivacyError: the policy asks for more than the aggregates keep.
+        ParityError: graph and estimators disagree; nothing is written.
+    """
+    progress = progress or Silent()
+    settings = settings or TrainSettings()
+    check_out(out, marker=MODEL_JSON, what="model", overwrite=settings.overwrite)
+    with progress.stage("read aggregates"):
+        found = read_aggregates(aggregates)
+        policy_bytes = _read_policy(settings.policy)
+        stated = None if policy_bytes is None else Policy.parse(policy_bytes)
+        listed = read_catalog(catalog, columns=settings.columns, policy=stated)
+        rows, n_unlisted = catalog_rows(found, listed)
+        if stated is not None:
+            _check_policy(found, stated)
+    with progress.stage("fit"):
+        space = ItemSpace.of([row.item_id for row in rows], [row.category for row in rows])
+        blend = Blend().fit(Counts.of(found, space))
+    with progress.stage("export and compare"):
+        exported = export(blend, rng=np.random.default_rng(SEED))
+    write_folder(out, model_files(blend, exported, found, rows, policy=policy_bytes))
+    return Trained(blend=blend, exported=exported, n_items=len(rows), n_unlisted=n_unlisted)
+
+
+def catalog_rows(aggregates: Aggregates, catalog: CatalogTable) -> tuple[list[CatalogRow], int]:
+    """Return the items that have published numbers and are listed, and how many are not listed.
+
+    Raises:
+        DataError: no item is left.
+        PrivacyError: a sensitive item has published numbers.
+    """
+    published = {str(item) for item in aggregates.table("items").column("item_id").to_pylist()}
+    listed = [row for row in catalog.table.to_pylist() if row["item_id"] in published]
+    sensitive = sum(bool(row["sensitive"]) for row in listed)
+    if sensitive:
+        raise PrivacyError(
+            f"{sensitive} items with published numbers are sensitive, wanted none",
+            hint="aggregate again with the same catalog and --policy",
+        )
+    if not listed:
+        raise DataError(
+            f"none of the {len(published)} items with published numbers is in the catalog",
+            hint="use the catalog that the aggregates were made with",
+        )
+    names = ("item_id", "title", "category", "brand", "price")
+    rows = [CatalogRow(**{name: row[name] for name in names}) for row in listed]
+    return rows, len(published) - len(rows)
+
+
+def _check_policy(aggregates: Aggregates, policy: Policy) -> None:
+    if aggregates.info.min_shoppers < policy.min_shoppers and not aggregates.info.unprotected:
+        raise PrivacyError(
+            f"aggregates cover at least {aggregates.info.min_shoppers} shoppers a number, "
+            f"the policy wants {policy.min_shoppers}",
+            hint="aggregate again with a higher --min-shoppers",
+        )
+
+
+def _read_policy(path: Path | None) -> bytes | None:
+    if path is None:
+        return None
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"cannot read {path} ({error.strerror})") from None
