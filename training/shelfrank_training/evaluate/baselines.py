@@ -24,12 +24,15 @@ if TYPE_CHECKING:
 class Scorer(Protocol):
     """Anything that can be measured."""
 
-    def __call__(self, history: Sequence[Event], *, now: datetime) -> npt.NDArray[np.float64]:
+    def __call__(
+        self, history: Sequence[Event], *, now: datetime, in_visit: bool
+    ) -> npt.NDArray[np.float64]:
         """Score the universe for one history.
 
         Args:
             history: oldest first; may be empty.
             now: when the ranking is asked for.
+            in_visit: whether the last visit of the history still lasts.
 
         Returns:
             Shape (n_items,), in the universe's order; minus infinity where an item cannot be
@@ -44,7 +47,13 @@ class Popularity:
     def __init__(self, universe: Universe) -> None:
         self._weight = universe.weight
 
-    def __call__(self, history: Sequence[Event], *, now: datetime) -> npt.NDArray[np.float64]:  # noqa: ARG002 - the protocol's
+    def __call__(
+        self,
+        history: Sequence[Event],  # noqa: ARG002 - the protocol's
+        *,
+        now: datetime,  # noqa: ARG002
+        in_visit: bool,  # noqa: ARG002
+    ) -> npt.NDArray[np.float64]:
         """Return the weights, whatever the history."""
         return self._weight
 
@@ -55,7 +64,13 @@ class PersonalFrequency:
     def __init__(self, universe: Universe) -> None:
         self._universe = universe
 
-    def __call__(self, history: Sequence[Event], *, now: datetime) -> npt.NDArray[np.float64]:  # noqa: ARG002 - the protocol's
+    def __call__(
+        self,
+        history: Sequence[Event],
+        *,
+        now: datetime,  # noqa: ARG002
+        in_visit: bool,  # noqa: ARG002
+    ) -> npt.NDArray[np.float64]:
         """Count the history's events of each item; a dislike does not speak for an item."""
         index = self._universe.index
         named = [

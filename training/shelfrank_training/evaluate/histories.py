@@ -76,11 +76,13 @@ class Recording:
     Attributes:
         events: as stored; visits and order come from the exact times.
         times: the exact time of each event, to cut at a moment.
+        visit_ids: the shop's key of each event's visit, or None.
         rules: the device's.
     """
 
     events: tuple[Event, ...]
     times: tuple[datetime, ...]
+    visit_ids: tuple[str | None, ...]
     rules: DeviceRules
 
     def before(self, moment: datetime) -> Sequence[Event]:
@@ -91,6 +93,19 @@ class Recording:
             self.events, True, hi=stop, key=lambda event: self.rules.keeps(event.time, moment)
         )
         return self.events[start:stop]
+
+    def in_visit(self, moment: datetime, *, visit_id: str | None = None) -> bool:
+        """Say whether the last visit before `moment` still lasts.
+
+        Args:
+            moment: when the ranking is asked for.
+            visit_id: key of the visit in which it is asked for, where the shop says so: an app that
+                starts a visit tells the device.
+        """
+        stop = bisect_left(self.times, moment)
+        if not stop or moment - self.times[stop - 1] >= VISIT_GAP:
+            return False
+        return visit_id is None or visit_id == self.visit_ids[stop - 1]
 
 
 def record(source: Sequence[SourceEvent], rules: DeviceRules) -> Recording:
@@ -104,7 +119,7 @@ def record(source: Sequence[SourceEvent], rules: DeviceRules) -> Recording:
         rules: the device's.
     """
     events: list[Event] = []
-    times: list[datetime] = []
+    stored: list[SourceEvent] = []
     visit, order = -1, 0
     last: SourceEvent | None = None
     for row in source:
@@ -115,7 +130,7 @@ def record(source: Sequence[SourceEvent], rules: DeviceRules) -> Recording:
         elif row.time > last.time:
             order += 1
         last = row
-        times.append(row.time)
+        stored.append(row)
         events.append(
             Event(
                 kind=row.kind,
@@ -126,7 +141,12 @@ def record(source: Sequence[SourceEvent], rules: DeviceRules) -> Recording:
                 quantity=row.quantity if rules.counts else 1.0,
             )
         )
-    return Recording(events=tuple(events), times=tuple(times), rules=rules)
+    return Recording(
+        events=tuple(events),
+        times=tuple(row.time for row in stored),
+        visit_ids=tuple(row.visit_id for row in stored),
+        rules=rules,
+    )
 
 
 def _starts_visit(last: SourceEvent, row: SourceEvent) -> bool:

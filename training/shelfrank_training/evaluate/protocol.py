@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 import numpy as np
 
@@ -69,12 +69,14 @@ class Moment:
     Attributes:
         now: when.
         history: what the device could use then.
+        in_visit: whether the last visit of the history still lasted.
         targets: shape (n_targets,), at least 1; universe rows that would have been right.
         together: True: one trial with all targets; False: one trial for each.
     """
 
     now: datetime
     history: Sequence[Event]
+    in_visit: bool
     targets: npt.NDArray[np.intp]
     together: bool
 
@@ -121,7 +123,7 @@ def ask(
     moments: list[Moment] = []
     outside = 0
     had_history = had_targets = False
-    for now, wanted in questions:
+    for now, visit_id, wanted in questions:
         had_targets = True
         if source[0].time >= now:
             continue
@@ -133,6 +135,7 @@ def ask(
                 Moment(
                     now=now,
                     history=recording.before(now),
+                    in_visit=recording.in_visit(now, visit_id=visit_id),
                     targets=targets,
                     together=protocol == "future",
                 )
@@ -142,17 +145,16 @@ def ask(
     )
 
 
-def _future(
-    source: Sequence[SourceEvent], cutoff: datetime
-) -> Iterator[tuple[datetime, set[ItemId]]]:
+_Question: TypeAlias = "tuple[datetime, str | None, set[ItemId]]"
+
+
+def _future(source: Sequence[SourceEvent], cutoff: datetime) -> Iterator[_Question]:
     wanted = {row.item_id for row in source if row.time >= cutoff and row.kind != "dislike"}
     if wanted:
-        yield cutoff, wanted
+        yield cutoff, None, wanted
 
 
-def _next(
-    source: Sequence[SourceEvent], cutoff: datetime
-) -> Iterator[tuple[datetime, set[ItemId]]]:
+def _next(source: Sequence[SourceEvent], cutoff: datetime) -> Iterator[_Question]:
     later = (row for row in source if row.time >= cutoff and row.kind != "dislike")
-    for now, rows in groupby(later, key=lambda row: row.time):
-        yield now, {row.item_id for row in rows}
+    for (now, visit_id), rows in groupby(later, key=lambda row: (row.time, row.visit_id)):
+        yield now, visit_id, {row.item_id for row in rows}

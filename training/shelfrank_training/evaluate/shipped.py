@@ -46,11 +46,13 @@ class Shipped:
         self._candidates = np.array([idx for idx in found if idx is not None], dtype=np.int64)
         self._n_items = universe.n_items
 
-    def __call__(self, history: Sequence[Event], *, now: datetime) -> npt.NDArray[np.float64]:
+    def __call__(
+        self, history: Sequence[Event], *, now: datetime, in_visit: bool
+    ) -> npt.NDArray[np.float64]:
         """Score the universe as the device would at `now`."""
         scores = np.full(self._n_items, -np.inf)
         scores[self._rows] = self._ranker.scores(
-            history, now=now, candidates=self._candidates
+            history, now=now, candidates=self._candidates, in_visit=in_visit
         ).score
         return scores
 

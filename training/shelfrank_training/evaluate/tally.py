@@ -102,7 +102,7 @@ class Tally:
         self.n_shoppers += 1
 
     def _score(self, model: str, moment: Moment) -> npt.NDArray[np.float64]:
-        scores = self._scorers[model](moment.history, now=moment.now)
+        scores = self._scorers[model](moment.history, now=moment.now, in_visit=moment.in_visit)
         if scores.shape != (self.universe.n_items,):
             raise ValueError(
                 f"{model} gave scores of shape {scores.shape}, wanted ({self.universe.n_items},)"

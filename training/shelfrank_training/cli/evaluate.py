@@ -1,0 +1,136 @@
+"""``shelfrank evaluate``: measure a model folder on held-out shoppers, as it ships."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from shelfrank_training.cli import console
+from shelfrank_training.cli.options import column_options, read_columns
+
+if TYPE_CHECKING:
+    from shelfrank_training.evaluate.evaluation import Evaluation
+    from shelfrank_training.evaluate.protocol import ProtocolName
+
+
+@click.command("evaluate")
+@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("events", type=click.Path(path_type=Path))
+@click.option(
+    "--cutoff",
+    metavar="TIME",
+    required=True,
+    help="Events before it are history, later ones are to be foreseen; ISO 8601, UTC unless stated.",
+)
+@click.option(
+    "--protocol",
+    type=click.Choice(["future", "next"]),
+    default="future",
+    show_default=True,
+    help="future: all that follows the cutoff at once; next: each later event by itself.",
+)
+@column_options
+@click.option("--json", "json_file", metavar="FILE", help="Write the figures; - for stdout.")
+@click.option("--report", type=click.Path(path_type=Path), help="Write one HTML file.")
+def command(
+    model: Path,
+    events: Path,
+    cutoff: str,
+    protocol: ProtocolName,
+    mapped: tuple[str, ...],
+    dropped: tuple[str, ...],
+    json_file: str | None,
+    report: Path | None,
+) -> None:
+    """Measure the model folder MODEL on the shoppers of EVENTS that its training kept out.
+
+    MODEL is signed in memory with a throw-away key and opened by a device's verification, so what is
+    measured is what ships.
+    """
+    outputs = [path for path in (report, _json_path(json_file)) if path is not None]
+    _check_writable(outputs)
+    moment = _parse_cutoff(cutoff)
+    columns = read_columns(mapped, dropped)
+    from shelfrank_training.evaluate.run import Settings, evaluate
+
+    evaluation = evaluate(
+        model,
+        events,
+        Settings(cutoff=moment, protocol=protocol, columns=columns),
+        progress=console.Bars(),
+    )
+    _tell(evaluation)
+    if json_file == "-":
+        console.emit_json(evaluation.to_json())
+    elif json_file is not None:
+        text = json.dumps(evaluation.to_json(), indent=2, ensure_ascii=False)
+        Path(json_file).write_text(text + "\n", encoding="utf-8")
+    if report is not None:
+        from shelfrank_training.evaluate.sections import write_evaluation
+
+        write_evaluation(report, evaluation)
+        console.say(f"report in {report}")
+
+
+def _parse_cutoff(text: str) -> datetime:
+    from shelfrank_training.errors import DataError
+
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise DataError(
+            f"cutoff {text!r} is no time", hint="write a date like 2017-12-01, or 2017-12-01T06:00Z"
+        ) from None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _json_path(json_file: str | None) -> Path | None:
+    return None if json_file in {None, "-"} else Path(str(json_file))
+
+
+def _check_writable(paths: list[Path]) -> None:
+    """Refuse before the long run, not after it."""
+    from shelfrank_training.errors import DataError
+
+    for path in paths:
+        if path.is_dir():
+            raise DataError(f"{path} is a folder, wanted a file to write")
+        if not path.parent.is_dir():
+            raise DataError(f"there is no folder {path.parent} to write {path.name} in")
+
+
+def _tell(evaluation: Evaluation) -> None:
+    """Draw the tables that people read, on stderr."""
+    from shelfrank_training.evaluate.sections import metric_name, model_name, with_interval
+    from shelfrank_training.evaluate.tally import SCOPES
+
+    for warning in evaluation.warnings:
+        console.say(f"note: {warning}")
+    results = evaluation.results
+    for scope in SCOPES:
+        for table, what, signed in (
+            (results.metrics, "", False),
+            (results.paired, "shelfrank minus", True),
+        ):
+            rows = [
+                [
+                    f"{what} {model_name(model)}".strip(),
+                    *(with_interval(figure, signed=signed) for figure in scopes[scope].values()),
+                ]
+                for model, scopes in table.items()
+            ]
+            names = [metric_name(name) for name in next(iter(table.values()))[scope]]
+            console.table(
+                f"{scope}: {results.shoppers[scope]:,} shoppers · {evaluation.n_items:,} items · "
+                f"{evaluation.bounds}",
+                ["", *names],
+                rows,
+            )
+    console.say(
+        f"{evaluation.left_out.targets_outside:,} targets were outside the universe of "
+        f"{evaluation.n_items:,} items; histories: {evaluation.device_rules}"
+    )

@@ -1,0 +1,258 @@
+"""An evaluation as sections of a report; the demo puts its own around them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from shelfrank_training.evaluate.plots import Dot, dot_panel
+from shelfrank_training.evaluate.report import (
+    Block,
+    Caution,
+    Drawing,
+    Drawings,
+    Facts,
+    KeyFigure,
+    KeyFigures,
+    Prose,
+    Section,
+    Table,
+    write_report,
+)
+from shelfrank_training.evaluate.tally import SCOPES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from shelfrank_training.evaluate.bootstrap import Estimate
+    from shelfrank_training.evaluate.evaluation import Evaluation
+    from shelfrank_training.evaluate.tally import Scope
+
+_SCOPE_NAMES: Final[dict[Scope, str]] = {"all": "All targets", "new": "New items"}
+_SCOPE_TEXTS: Final[dict[Scope, str]] = {
+    "all": "Everything that followed counts, what the shopper has had before included.",
+    "new": "Only items that the history does not name, ranked among such items.",
+}
+_READING: Final = "Dots are values, lines bootstrap 95 % intervals over shoppers."
+
+
+def metric_name(name: str) -> str:
+    """Return how people write a metric: ``ndcg@20`` is NDCG@20, ``recall@20`` is Recall@20."""
+    short, _, k = name.partition("@")
+    return f"{short.upper() if short in {'ndcg', 'mrr'} else short.capitalize()}@{k}"
+
+
+def model_name(name: str) -> str:
+    """Return how people write a model."""
+    return name.replace("_", " ")
+
+
+def with_interval(figure: Estimate, *, signed: bool = False) -> str:
+    """Return a figure and its interval: ``0.363`` and both ends, with signs for a difference."""
+    sign = "+" if signed else ""
+    between = " to " if signed else "–"
+    # A true minus sign is as wide as the plus, so the columns stand.
+    text = f"{figure.value:{sign}.3f} ({figure.low:{sign}.3f}{between}{figure.high:{sign}.3f})"
+    return text.replace("-", "−")
+
+
+def evaluation_sections(evaluation: Evaluation) -> list[Section]:
+    """Return the report of an evaluation: what was found, how it was measured, every figure."""
+    return [
+        Section("", [_key(evaluation), *(Caution(text) for text in evaluation.warnings)]),
+        *(_plots(evaluation, scope) for scope in SCOPES if evaluation.results.shoppers[scope]),
+        _differences(evaluation),
+        _figures(evaluation),
+        Section("How it was measured", [*_method(evaluation), Facts(_facts(evaluation))]),
+    ]
+
+
+def _scopes(evaluation: Evaluation) -> list[Scope]:
+    return [scope for scope in SCOPES if evaluation.results.shoppers[scope]]
+
+
+def _key(evaluation: Evaluation) -> KeyFigures:
+    model = next(iter(evaluation.results.metrics))
+    figures = []
+    for scope in _scopes(evaluation):
+        of = {name: scopes[scope] for name, scopes in evaluation.results.metrics.items()}
+        others = ", ".join(
+            f"{model_name(name)} {row['ndcg@20'].value:.3f}"
+            for name, row in of.items()
+            if name != model
+        )
+        figures.append(
+            KeyFigure(
+                f"{of[model]['ndcg@20'].value:.3f}",
+                f"NDCG@20, {_SCOPE_NAMES[scope].lower()}",
+                f"{others}. {evaluation.bounds}.",
+            )
+        )
+    return KeyFigures(
+        [
+            *figures,
+            KeyFigure(
+                f"{evaluation.results.shoppers['all']:,}",
+                "shoppers measured",
+                "Everyone in the events."
+                if evaluation.provenance.holdout.share == 0
+                else f"From the {evaluation.provenance.holdout.share:.0%} kept out of training.",
+            ),
+            KeyFigure(f"{evaluation.n_items:,}", "items compete", "Full ranking, nothing sampled."),
+        ]
+    )
+
+
+def _plots(evaluation: Evaluation, scope: Scope) -> Section:
+    models = evaluation.results.metrics
+    first = next(iter(models))
+    panels = []
+    for metric in models[first][scope]:
+        rows = [
+            Dot(
+                label=model_name(model),
+                value=scopes[scope][metric].value,
+                low=scopes[scope][metric].low,
+                high=scopes[scope][metric].high,
+                accent=model == first,
+            )
+            for model, scopes in models.items()
+        ]
+        told = "; ".join(
+            f"{model_name(model)} {with_interval(scopes[scope][metric])}"
+            for model, scopes in models.items()
+        )
+        panels.append(
+            Drawing(dot_panel(metric_name(metric), rows), f"{metric_name(metric)}: {told}")
+        )
+    count = f"{evaluation.results.shoppers[scope]:,} shoppers"
+    caption = f"{_READING} {count}; {evaluation.bounds}."
+    return Section(
+        _SCOPE_NAMES[scope], [Prose(_SCOPE_TEXTS[scope]), Drawings(panels=panels, caption=caption)]
+    )
+
+
+def _differences(evaluation: Evaluation) -> Section:
+    first = next(iter(evaluation.results.metrics))
+    panels, rows = [], []
+    for scope in _scopes(evaluation):
+        for other, scopes in evaluation.results.paired.items():
+            title = f"{_SCOPE_NAMES[scope]}, minus {model_name(other)}"
+            told = [(metric_name(metric), figure) for metric, figure in scopes[scope].items()]
+            dots = [
+                Dot(
+                    label=metric,
+                    value=figure.value,
+                    low=figure.low,
+                    high=figure.high,
+                    accent=figure.low > 0 or figure.high < 0,
+                )
+                for metric, figure in told
+            ]
+            texts = [(metric, with_interval(figure, signed=True)) for metric, figure in told]
+            alt = "; ".join(f"{metric} {text}" for metric, text in texts)
+            panels.append(Drawing(dot_panel(title, dots, signed=True), f"{title}: {alt}"))
+            rows.append((title, *(text for _, text in texts)))
+    metrics = [metric_name(metric) for metric in evaluation.results.metrics[first]["all"]]
+    bounds = f"Paired: both models met the same shoppers. {evaluation.bounds}."
+    return Section(
+        f"{model_name(first)} against each baseline",
+        [
+            Prose(
+                "Differences are paired: each resample of the shoppers is put to both models. "
+                "Where the line does not touch zero, the dot is coloured."
+            ),
+            Drawings(panels=panels, caption=f"{_READING} {bounds}"),
+            Table(columns=["Difference", *metrics], rows=rows, caption=bounds),
+        ],
+    )
+
+
+def _figures(evaluation: Evaluation) -> Section:
+    blocks: list[Block] = []
+    for scope in _scopes(evaluation):
+        models = evaluation.results.metrics
+        metrics = next(iter(models.values()))[scope]
+        blocks.append(
+            Table(
+                columns=[_SCOPE_NAMES[scope], *(metric_name(metric) for metric in metrics)],
+                rows=[
+                    (model_name(model), *(with_interval(scopes[scope][name]) for name in metrics))
+                    for model, scopes in models.items()
+                ],
+                caption=(
+                    f"{evaluation.results.shoppers[scope]:,} shoppers, "
+                    f"{evaluation.results.trials[scope]:,} rankings, "
+                    f"{evaluation.results.targets[scope]:,} targets. {evaluation.bounds}."
+                ),
+                strong=frozenset({0}),
+            )
+        )
+    return Section("Every figure", blocks)
+
+
+def _method(evaluation: Evaluation) -> Iterator[Block]:
+    yield Prose(
+        "The model was signed with a throw-away key, verified as a device does and asked through "
+        "the device's own ranker: what is measured is what ships. Every item of the universe "
+        "competes in every ranking. Ties go to the more popular item, for every model."
+    )
+    yield Prose(
+        "Popularity is the aggregates' recency-weighted popularity, the same for everyone. "
+        "Personal frequency counts how often the history names an item. Recall divides by the "
+        "number of targets; the ideal of NDCG holds as many targets as the list has room for. "
+        "Coverage is the share of the universe that any list shows."
+    )
+    if evaluation.protocol == "next":
+        yield Prose("Each later event was asked for by itself, from the events before it.")
+
+
+def _facts(evaluation: Evaluation) -> Sequence[tuple[str, str]]:
+    made, out = evaluation.provenance, evaluation.left_out
+    epsilon = "none: exact counts" if made.epsilon is None else f"epsilon {made.epsilon:g}"
+    who = (
+        f"{evaluation.results.shoppers['all']:,} counted; left out: "
+        f"{out.without_history:,} without a history, {out.without_targets:,} with nothing from the "
+        f"cutoff on, {out.targets_outside_only:,} with targets outside the universe only"
+    )
+    universe = (
+        f"{evaluation.n_items:,} items, {evaluation.n_items_not_in_bundle:,} of them not in the "
+        "bundle (they stay as misses)"
+    )
+    share = made.holdout.share
+    return [
+        ("Events", evaluation.events),
+        ("Cutoff", f"{evaluation.cutoff:%Y-%m-%d %H:%M} UTC"),
+        ("Protocol", evaluation.protocol),
+        ("Shoppers", who),
+        ("Kept out of training", f"{share:.0%} of the shoppers" if share else "nobody"),
+        ("Trained on events up to", f"{made.trained_until:%Y-%m-%d %H:%M} UTC"),
+        ("Universe", universe),
+        ("Targets outside the universe", f"{out.targets_outside:,} (not counted)"),
+        ("Shoppers behind each statistic (min_shoppers)", f"at least {made.min_shoppers}"),
+        ("Items a shopper contributes (max_items)", f"at most {made.max_items}"),
+        ("Noise", epsilon),
+        ("Histories", evaluation.device_rules),
+        (
+            "Intervals",
+            f"95 %, {evaluation.n_resamples:,} resamples of the shoppers, seed {evaluation.seed}",
+        ),
+    ]
+
+
+def write_evaluation(path: Path, evaluation: Evaluation) -> None:
+    """Write the report of an evaluation alone (see `shelfrank_training.evaluate.report`).
+
+    Raises:
+        DataError: the file cannot be written.
+    """
+    write_report(
+        path,
+        evaluation_sections(evaluation),
+        title="How well the ranking meets its shoppers",
+        lead=(
+            f"shelfrank against popularity and personal frequency on {evaluation.events}, "
+            f"cutoff {evaluation.cutoff:%d %B %Y}."
+        ),
+        foot=f"Every figure on this page: {evaluation.bounds}.",
+    )
