@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
 from shelfrank_training.cli import console
 
-if TYPE_CHECKING:
-    from shelfrank_training.publish.keys import SigningKey
-
 _EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
+_SECRET = click.Path(exists=True, dir_okay=False, allow_dash=True)
 _PASSPHRASE = click.option(
     "--passphrase-file",
-    type=click.File("rb"),
+    type=_SECRET,
     help="File with the passphrase of the key files in its first line; - for stdin.",
 )
 _FORCE = click.option("--force", is_flag=True, help="Replace files that are there.")
@@ -56,12 +53,12 @@ def command() -> None:
 @click.option("--expires-days", type=click.IntRange(1, 36_500), default=_ROOT_VALIDITY_DAYS)
 @_PASSPHRASE
 @_FORCE
-def keygen(out: Path, expires_days: int, passphrase_file: BinaryIO | None, force: bool) -> None:
+def keygen(out: Path, expires_days: int, passphrase_file: str | None, force: bool) -> None:
     """Make root.key (keep it offline), bundle.key (signs bundles) and root.json (for the app)."""
     from shelfrank_training.publish.files import PRIVATE_MODE, read_passphrase, write_file
     from shelfrank_training.publish.keys import keygen as make_keys
 
-    passphrase = read_passphrase(passphrase_file) if passphrase_file else None
+    passphrase = read_passphrase(passphrase_file)
     keys = make_keys(expires=_now() + timedelta(days=expires_days))
     files = {
         "root.key": (keys.root_key.to_pem(passphrase=passphrase), PRIVATE_MODE),
@@ -86,7 +83,7 @@ def keygen(out: Path, expires_days: int, passphrase_file: BinaryIO | None, force
 @click.option("--expires-days", type=click.IntRange(1, 3_650), default=_VALIDITY_DAYS)
 @click.option("--issued-at", type=Time(), help="Default: now. Same inputs, same bytes.")
 @_FORCE
-def build(  # noqa: PLR0913, PLR0917 - one argument for each option
+def build(
     model: Path,
     name: str,
     version: int,
@@ -117,19 +114,20 @@ def build(  # noqa: PLR0913, PLR0917 - one argument for each option
 
 @command.command()
 @click.argument("file", type=_EXISTING)
-@click.option(
-    "--key-file", type=click.File("rb"), required=True, help="Private key in PEM; - for stdin."
-)
+@click.option("--key-file", type=_SECRET, required=True, help="Private key in PEM; - for stdin.")
 @_PASSPHRASE
-def sign(file: Path, key_file: BinaryIO, passphrase_file: BinaryIO | None) -> None:
+def sign(file: Path, key_file: str, passphrase_file: str | None) -> None:
     """Add a signature to the bundle FILE; several owners sign one after the other."""
     from shelfrank.bundle.files import read_bundle_file
     from shelfrank_training.publish.build import sign_bundle
-    from shelfrank_training.publish.files import write_file
+    from shelfrank_training.publish.files import read_passphrase, read_secret, write_file
+    from shelfrank_training.publish.keys import SigningKey
 
-    if key_file.name == "<stdin>" and passphrase_file and passphrase_file.name == "<stdin>":
+    if key_file == passphrase_file == "-":
         raise click.UsageError("key and passphrase cannot both come from stdin")
-    key = _read_key(key_file, passphrase_file)
+    key = SigningKey.from_pem(
+        read_secret(key_file, what="key file"), passphrase=read_passphrase(passphrase_file)
+    )
     signed = sign_bundle(read_bundle_file(file), key)
     write_file(file, signed, force=True)
     console.say(f"{file}: signed by key {key.key_id}")
@@ -168,14 +166,6 @@ def show(file: Path, as_json: bool) -> None:
         return
     console.table("bundle (not verified)", ("what", "value"), description.summary())
     console.table("files", ("path", "bytes", "critical"), description.files())
-
-
-def _read_key(key_file: BinaryIO, passphrase_file: BinaryIO | None) -> SigningKey:
-    from shelfrank_training.publish.files import read_passphrase, read_secret
-    from shelfrank_training.publish.keys import SigningKey
-
-    passphrase = read_passphrase(passphrase_file) if passphrase_file else None
-    return SigningKey.from_pem(read_secret(key_file, what="key file"), passphrase=passphrase)
 
 
 def _refuse_existing(paths: list[Path], *, force: bool) -> None:

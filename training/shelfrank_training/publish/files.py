@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import secrets
-from typing import TYPE_CHECKING, Final
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Final
 
 from shelfrank_training.errors import PublishError
 from shelfrank_training.publish.keys import MAX_KEY_FILE_BYTES
-
-if TYPE_CHECKING:
-    from pathlib import Path
-    from typing import BinaryIO
 
 PUBLIC_MODE: Final = 0o644
 PRIVATE_MODE: Final = 0o600
@@ -48,27 +47,38 @@ def write_file(path: Path, data: bytes, *, mode: int = PUBLIC_MODE, force: bool 
         raise PublishError(f"{path.name} cannot be written: {error.strerror}") from None
 
 
-def read_secret(file: BinaryIO, *, what: str) -> bytes:
-    """Read a key or passphrase file, or stdin, within a limit.
+def read_secret(name: str, *, what: str) -> bytes:
+    """Read a key or passphrase file within a limit.
+
+    Args:
+        name: path, or ``-`` for stdin.
+        what: for messages, which never hold the content.
 
     Raises:
-        PublishError: it is empty or too long to be one.
+        PublishError: it cannot be read, is empty, or too long to be one.
     """
-    data = file.read(MAX_KEY_FILE_BYTES + 1)
+    try:
+        with nullcontext(sys.stdin.buffer) if name == "-" else Path(name).open("rb") as file:
+            data = file.read(MAX_KEY_FILE_BYTES + 1)
+    except OSError as error:
+        raise PublishError(f"{what} cannot be read: {error.strerror}") from None
     if not 0 < len(data) <= MAX_KEY_FILE_BYTES:
-        raise PublishError(
-            f"{what} has {len(data):,} bytes or more, 1..{MAX_KEY_FILE_BYTES:,} are expected"
-        )
+        raise PublishError(f"{what} must have 1..{MAX_KEY_FILE_BYTES:,} bytes")
     return data
 
 
-def read_passphrase(file: BinaryIO) -> bytes:
-    """Read a passphrase: the first line, without its end.
+def read_passphrase(name: str | None) -> bytes | None:
+    """Read a passphrase: the first line of a file, without its end.
+
+    Args:
+        name: path, ``-`` for stdin, or None for no passphrase.
 
     Raises:
-        PublishError: it is empty or too long.
+        PublishError: it cannot be read, is empty, or too long.
     """
-    line = read_secret(file, what="passphrase file").split(b"\n", 1)[0].rstrip(b"\r")
+    if name is None:
+        return None
+    line = read_secret(name, what="passphrase file").split(b"\n", 1)[0].rstrip(b"\r")
     if not line:
         raise PublishError("passphrase is empty")
     return line
