@@ -20,6 +20,7 @@ from shelfrank.history.envelope import (
     open_sealed,
     seal,
 )
+from shelfrank.history.files import file_error
 from shelfrank.history.head import DIGEST_BYTES
 
 if TYPE_CHECKING:
@@ -184,6 +185,8 @@ class DiskAnchor:
                 return file.read(FILE_BYTES)
         except FileNotFoundError:
             return None
+        except OSError as error:
+            raise file_error(error) from error
 
     def create(self) -> None:
         """Make the file, all zero and durable, unless it is there."""

@@ -185,8 +185,8 @@ def read_contents(connection: sqlite3.Connection, keyset: Keyset, sealed_head: b
         HistoryDamagedError: the head fails authentication.
     """
     head = Head.open(sealed_head, keyset.root, keyset.store_id)
-    tail, tail_damage = _read_tail(connection, keyset, head)
     blocks, block_damage = _read_blocks(connection, keyset, head)
+    tail, tail_damage = _read_tail(connection, keyset, head)
     return Contents(
         keyset=keyset,
         head=head,
@@ -262,10 +262,14 @@ def _read_tail(
     records: list[Record] = []
     damaged: list[SeqRange] = []
     digest = EMPTY_DIGEST
+    # A row that has moved into a block would still open: put back, it would count twice.
+    (first_open,) = connection.execute(
+        "SELECT max(first_seq) + ? FROM block", (BLOCK_SPAN,)
+    ).fetchone()
+    open_seqs = range(0 if last_block is None else last_block + BLOCK_SPAN, head.next_seq)
     for seq, sealed in connection.execute("SELECT seq, sealed FROM tail ORDER BY seq"):
         try:
-            plain = open_sealed(keyset.root.tail, _bytes(sealed), row_place(keyset, "tail", seq))
-            records.append(decode_row(seq, plain))
+            records.append(_open_row(keyset, seq, sealed, open_seqs))
         except HistoryDamagedError:
             damaged.append(SeqRange(first=seq, last=seq))
             continue
@@ -274,6 +278,13 @@ def _read_tail(
         first = max(0, head.next_seq - BLOCK_SPAN)
         damaged.append(SeqRange(first=first, last=max(first, head.next_seq - 1)))
     return tuple(records), damaged
+
+
+def _open_row(keyset: Keyset, seq: int, sealed: object, open_seqs: range) -> Record:
+    if seq not in open_seqs:
+        raise HistoryDamagedError("a row of the history stands where it does not belong")
+    place = row_place(keyset, "tail", seq)
+    return decode_row(seq, open_sealed(keyset.root.tail, _bytes(sealed), place))
 
 
 def _read_blocks(

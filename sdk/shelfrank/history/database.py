@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Final
 from shelfrank.errors import (
     HistoryDamagedError,
     HistoryError,
-    HistoryFullError,
     HistoryLockedError,
     HistoryVersionError,
 )
 from shelfrank.history.envelope import FORMAT
+from shelfrank.history.files import file_error, full_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,8 +78,8 @@ class Database:
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
-        self._inode = None if path is None else path.stat().st_ino
         with typed_errors():
+            self._inode = None if path is None else path.stat().st_ino
             self._connection = _connect(path)
 
     def __repr__(self) -> str:
@@ -159,7 +159,7 @@ class Database:
 
 @contextmanager
 def typed_errors() -> Iterator[None]:
-    """Turn SQLite's errors into the SDK's.
+    """Turn the errors of SQLite and of the system into the SDK's.
 
     Raises:
         HistoryLockedError: another process held the lock for over 5 seconds.
@@ -171,6 +171,8 @@ def typed_errors() -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise _typed(error) from error
+    except OSError as error:
+        raise file_error(error) from error
 
 
 def create_file(path: Path) -> None:
@@ -231,10 +233,7 @@ def _typed(error: sqlite3.Error) -> HistoryError:
             hint="try again; nothing was changed",
         )
     if code == sqlite3.SQLITE_FULL:
-        return HistoryFullError(
-            "no space to write to the history",
-            hint="free some space; everything acknowledged is still there",
-        )
+        return full_error()
     if code in _DAMAGED_CODES:
         return HistoryDamagedError("the file of the history is damaged")
     name = getattr(error, "sqlite_errorname", type(error).__name__)

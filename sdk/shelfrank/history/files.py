@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from shelfrank.errors import HistoryError, HistoryFullError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+
+def full_error() -> HistoryFullError:
+    """Return the error for a disk without space."""
+    return HistoryFullError(
+        "no space to write to the history",
+        hint="free some space; everything acknowledged is still there",
+    )
+
+
+def file_error(error: OSError) -> HistoryError:
+    """Return the SDK's error for one of the system's."""
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return full_error()
+    return HistoryError(f"a file of the history cannot be used: {error.strerror}")
 
 
 def make_folder(folder: Path) -> None:

@@ -6,6 +6,7 @@ the old key: a copy of the history from before then opens with nothing that stil
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import stat
@@ -28,7 +29,7 @@ from shelfrank.history.envelope import (
     open_sealed,
     seal,
 )
-from shelfrank.history.files import replace_file, wipe_file
+from shelfrank.history.files import full_error, replace_file, wipe_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -203,6 +204,8 @@ class KeyFile(Secret):
         try:
             replace_file(self._path, ring.to_bytes())
         except OSError as error:
+            if error.errno == errno.ENOSPC:
+                raise full_error() from None
             raise KeyUnavailableError(f"the key file cannot be written: {error.strerror}") from None
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from shelfrank.history.blocks import Columns, decode_block, encode_block
+from shelfrank.history.blocks import Columns, decode_block, encode_block, split_full
 from shelfrank.history.contents import (
     Contents,
     Keyset,
@@ -126,10 +126,9 @@ def _edited(columns: Columns, edit: Edit) -> list[Record]:
 
 
 def _tail_columns(tail: Sequence[Record]) -> list[Columns]:
-    # A tail spans no more sequence numbers than a block, so it can be seen as one.
-    if not tail:
-        return []
-    return [decode_block(tail[0].seq, encode_block(tail[0].seq, tail))]
+    full, rest = split_full(tail)
+    groups = [*full, rest] if rest else full
+    return [decode_block(group[0].seq, encode_block(group[0].seq, group)) for group in groups]
 
 
 def _mark_after(

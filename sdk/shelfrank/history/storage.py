@@ -15,7 +15,7 @@ from shelfrank.history.anchor import (
     is_erased,
 )
 from shelfrank.history.database import Database, create_file
-from shelfrank.history.files import make_folder, sync_folder
+from shelfrank.history.files import file_error, make_folder, sync_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,7 +81,7 @@ class Storage:
             create_file(self._folder / DATABASE_NAME)
             sync_folder(self._folder)
         except OSError as error:
-            raise HistoryError(f"the history cannot be made: {error.strerror}") from error
+            raise file_error(error) from error
         self._database = Database(self._folder / DATABASE_NAME)
         return self._database
 
@@ -133,6 +133,12 @@ class Storage:
                 )
 
     def _unlink(self) -> None:
+        try:
+            self._unlink_all()
+        except OSError as error:
+            raise file_error(error) from error
+
+    def _unlink_all(self) -> None:
         if self._folder is not None:
             for suffix in ("", "-journal", "-wal", "-shm"):
                 (self._folder / f"{DATABASE_NAME}{suffix}").unlink(missing_ok=True)
