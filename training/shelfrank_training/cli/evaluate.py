@@ -13,6 +13,7 @@ from shelfrank_training.cli import console
 from shelfrank_training.cli.options import column_options, read_columns
 
 if TYPE_CHECKING:
+    from shelfrank_training.evaluate.bootstrap import Estimate
     from shelfrank_training.evaluate.evaluation import Evaluation
     from shelfrank_training.evaluate.protocol import ProtocolName
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     "--cutoff",
     metavar="TIME",
     required=True,
-    help="Events before it are history, later ones are to be foreseen; ISO 8601, UTC unless stated.",
+    help="Events before it are history, later ones are to be foreseen; UTC unless stated.",
 )
 @click.option(
     "--protocol",
@@ -48,8 +49,8 @@ def command(
 ) -> None:
     """Measure the model folder MODEL on the shoppers of EVENTS that its training kept out.
 
-    MODEL is signed in memory with a throw-away key and opened by a device's verification, so what is
-    measured is what ships.
+    MODEL is signed in memory with a throw-away key and opened by a device's verification, so what
+    is measured is what ships.
     """
     outputs = [path for path in (report, _json_path(json_file)) if path is not None]
     _check_writable(outputs)
@@ -105,32 +106,42 @@ def _check_writable(paths: list[Path]) -> None:
 
 def _tell(evaluation: Evaluation) -> None:
     """Draw the tables that people read, on stderr."""
-    from shelfrank_training.evaluate.sections import metric_name, model_name, with_interval
+    from shelfrank_training.evaluate.sections import model_name
     from shelfrank_training.evaluate.tally import SCOPES
 
     for warning in evaluation.warnings:
         console.say(f"note: {warning}")
     results = evaluation.results
     for scope in SCOPES:
-        for table, what, signed in (
-            (results.metrics, "", False),
-            (results.paired, "shelfrank minus", True),
-        ):
-            rows = [
-                [
-                    f"{what} {model_name(model)}".strip(),
-                    *(with_interval(figure, signed=signed) for figure in scopes[scope].values()),
-                ]
-                for model, scopes in table.items()
-            ]
-            names = [metric_name(name) for name in next(iter(table.values()))[scope]]
-            console.table(
-                f"{scope}: {results.shoppers[scope]:,} shoppers · {evaluation.n_items:,} items · "
-                f"{evaluation.bounds}",
-                ["", *names],
-                rows,
-            )
+        where = f"{results.shoppers[scope]:,} shoppers, {evaluation.n_items:,} items"
+        _table(
+            f"{scope}: {where} · {evaluation.bounds}",
+            {model_name(model): scopes[scope] for model, scopes in results.metrics.items()},
+            signed=False,
+        )
+        _table(
+            f"{scope}: shelfrank minus each baseline, paired · {evaluation.bounds}",
+            {f"minus {model_name(m)}": scopes[scope] for m, scopes in results.paired.items()},
+            signed=True,
+        )
     console.say(
         f"{evaluation.left_out.targets_outside:,} targets were outside the universe of "
         f"{evaluation.n_items:,} items; histories: {evaluation.device_rules}"
     )
+
+
+def _table(title: str, figures: dict[str, dict[str, Estimate]], *, signed: bool) -> None:
+    """Draw metrics as rows and models as columns: 80 characters hold three models."""
+    from shelfrank_training.evaluate.sections import metric_name
+
+    rows = [
+        [metric_name(metric), *(_short(of[metric], signed=signed) for of in figures.values())]
+        for metric in next(iter(figures.values()))
+    ]
+    console.table(title, ["", *figures], rows)
+
+
+def _short(figure: Estimate, *, signed: bool) -> str:
+    sign = "+" if signed else ""
+    ends = " ".join(f"{end:{sign}.3f}".replace("0.", ".") for end in (figure.low, figure.high))
+    return f"{figure.value:{sign}.3f} [{ends}]"

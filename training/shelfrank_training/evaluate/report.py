@@ -93,14 +93,16 @@ class Table:
         rows: as many cells each; the first names the row.
         caption: what the numbers mean and must be read with.
         align: ``l`` or ``r`` for each column; empty: the first left, the others right.
-        strong: rows in the accent colour, counted from 0.
+        strong: the row in the accent colour, counted from 0, or None.
+        strong_column: the column in the accent colour, or None.
     """
 
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
     caption: str
     align: str = ""
-    strong: frozenset[int] = frozenset()
+    strong: int | None = None
+    strong_column: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +224,7 @@ def _key(figures: Sequence[KeyFigure]) -> str:
 
 def _table(table: Table) -> str:
     align = table.align or "l" + "r" * (len(table.columns) - 1)
-    marks = [' class="r"' if side == "r" else "" for side in align]
+    marks = [_mark(side == "r", at == table.strong_column) for at, side in enumerate(align)]
     head = "".join(
         f'<th scope="col"{mark}>{escape(name)}</th>'
         for mark, name in zip(marks, table.columns, strict=True)
@@ -231,7 +233,7 @@ def _table(table: Table) -> str:
     for number, row in enumerate(table.rows):
         first, *others = zip(marks, row, strict=True)
         cells = "".join(f"<td{mark}>{escape(cell)}</td>" for mark, cell in others)
-        strong = ' class="strong"' if number in table.strong else ""
+        strong = ' class="strong"' if number == table.strong else ""
         rows.append(f'<tr{strong}><th scope="row"{first[0]}>{escape(first[1])}</th>{cells}</tr>')
     # A wide table scrolls by itself, also by keyboard; the page never does sideways.
     return (
@@ -241,14 +243,21 @@ def _table(table: Table) -> str:
     )
 
 
+def _mark(right: bool, strong: bool) -> str:
+    names = ["r"] * right + ["strong"] * strong
+    return f' class="{" ".join(names)}"' if names else ""
+
+
 def _drawings(drawings: Drawings, ids: Iterator[int]) -> str:
     panels = (
         f'<div role="img" aria-label="{escape(panel.alt)}">'
         f"{to_svg(panel.figure, prefix=f'd{next(ids)}')}</div>"
         for panel in drawings.panels
     )
+    # Two or four panels stand in pairs; three columns would leave one alone.
+    pairs = " pairs" if len(drawings.panels) in {2, 4} else ""
     return (
-        f'<figure><div class="panels">{"".join(panels)}</div>'
+        f'<figure><div class="panels{pairs}">{"".join(panels)}</div>'
         f"<figcaption>{escape(drawings.caption)}</figcaption></figure>"
     )
 

@@ -134,61 +134,81 @@ def _plots(evaluation: Evaluation, scope: Scope) -> Section:
 
 def _differences(evaluation: Evaluation) -> Section:
     first = next(iter(evaluation.results.metrics))
-    panels, rows = [], []
-    for scope in _scopes(evaluation):
-        for other, scopes in evaluation.results.paired.items():
-            title = f"{_SCOPE_NAMES[scope]}, minus {model_name(other)}"
-            told = [(metric_name(metric), figure) for metric, figure in scopes[scope].items()]
-            dots = [
-                Dot(
-                    label=metric,
-                    value=figure.value,
-                    low=figure.low,
-                    high=figure.high,
-                    accent=figure.low > 0 or figure.high < 0,
-                )
-                for metric, figure in told
-            ]
-            texts = [(metric, with_interval(figure, signed=True)) for metric, figure in told]
-            alt = "; ".join(f"{metric} {text}" for metric, text in texts)
-            panels.append(Drawing(dot_panel(title, dots, signed=True), f"{title}: {alt}"))
-            rows.append((title, *(text for _, text in texts)))
-    metrics = [metric_name(metric) for metric in evaluation.results.metrics[first]["all"]]
     bounds = f"Paired: both models met the same shoppers. {evaluation.bounds}."
+    paired = evaluation.results.paired
+    panels = [
+        _difference(scope, other, scopes[scope])
+        for scope in _scopes(evaluation)
+        for other, scopes in paired.items()
+    ]
+    tables = [
+        Table(
+            columns=[_SCOPE_NAMES[scope], *(f"minus {model_name(other)}" for other in paired)],
+            rows=_rows({other: scopes[scope] for other, scopes in paired.items()}, signed=True),
+            caption=bounds,
+        )
+        for scope in _scopes(evaluation)
+    ]
     return Section(
         f"{model_name(first)} against each baseline",
         [
             Prose(
                 "Differences are paired: each resample of the shoppers is put to both models. "
-                "Where the line does not touch zero, the dot is coloured."
+                "Where the line does not touch zero, the dot is coloured. On new items personal "
+                "frequency has nothing to count, so it ranks like popularity."
             ),
             Drawings(panels=panels, caption=f"{_READING} {bounds}"),
-            Table(columns=["Difference", *metrics], rows=rows, caption=bounds),
+            *tables,
         ],
     )
 
 
-def _figures(evaluation: Evaluation) -> Section:
-    blocks: list[Block] = []
-    for scope in _scopes(evaluation):
-        models = evaluation.results.metrics
-        metrics = next(iter(models.values()))[scope]
-        blocks.append(
-            Table(
-                columns=[_SCOPE_NAMES[scope], *(metric_name(metric) for metric in metrics)],
-                rows=[
-                    (model_name(model), *(with_interval(scopes[scope][name]) for name in metrics))
-                    for model, scopes in models.items()
-                ],
-                caption=(
-                    f"{evaluation.results.shoppers[scope]:,} shoppers, "
-                    f"{evaluation.results.trials[scope]:,} rankings, "
-                    f"{evaluation.results.targets[scope]:,} targets. {evaluation.bounds}."
-                ),
-                strong=frozenset({0}),
-            )
+def _difference(scope: Scope, other: str, figures: dict[str, Estimate]) -> Drawing:
+    title = f"{_SCOPE_NAMES[scope]}, minus {model_name(other)}"
+    # Coverage is another kind of number, and so large that the others could not be told apart.
+    shown = {name: figure for name, figure in figures.items() if not name.startswith("coverage")}
+    dots = [
+        Dot(
+            label=metric_name(name),
+            value=figure.value,
+            low=figure.low,
+            high=figure.high,
+            accent=figure.low > 0 or figure.high < 0,
         )
-    return Section("Every figure", blocks)
+        for name, figure in shown.items()
+    ]
+    told = "; ".join(
+        f"{metric_name(name)} {with_interval(figure, signed=True)}"
+        for name, figure in shown.items()
+    )
+    return Drawing(dot_panel(title, dots, signed=True), f"{title}: {told}")
+
+
+def _figures(evaluation: Evaluation) -> Section:
+    results = evaluation.results
+    return Section(
+        "Every figure",
+        [
+            Table(
+                columns=[_SCOPE_NAMES[scope], *(model_name(model) for model in results.metrics)],
+                rows=_rows({model: scopes[scope] for model, scopes in results.metrics.items()}),
+                caption=(
+                    f"{results.shoppers[scope]:,} shoppers, {results.trials[scope]:,} rankings, "
+                    f"{results.targets[scope]:,} targets. {evaluation.bounds}."
+                ),
+                strong_column=1,
+            )
+            for scope in _scopes(evaluation)
+        ],
+    )
+
+
+def _rows(of: dict[str, dict[str, Estimate]], *, signed: bool = False) -> list[list[str]]:
+    """Return a row for each metric with a cell for each model."""
+    return [
+        [metric_name(metric), *(with_interval(row[metric], signed=signed) for row in of.values())]
+        for metric in next(iter(of.values()))
+    ]
 
 
 def _method(evaluation: Evaluation) -> Iterator[Block]:
