@@ -263,9 +263,7 @@ def _read_tail(
     damaged: list[SeqRange] = []
     digest = EMPTY_DIGEST
     # A row that has moved into a block would still open: put back, it would count twice.
-    (first_open,) = connection.execute(
-        "SELECT max(first_seq) + ? FROM block", (BLOCK_SPAN,)
-    ).fetchone()
+    (last_block,) = connection.execute("SELECT max(first_seq) FROM block").fetchone()
     open_seqs = range(0 if last_block is None else last_block + BLOCK_SPAN, head.next_seq)
     for seq, sealed in connection.execute("SELECT seq, sealed FROM tail ORDER BY seq"):
         try:
