@@ -44,7 +44,8 @@ class Withdrawal:
     """What became of a withdrawal; it holds in this process whatever these say.
 
     Attributes:
-        durable: it is on the disk, so it holds after a restart too. False on a read-only disk.
+        durable: nothing on the disk says yes any more, so it holds after a restart too. False on a
+            read-only disk.
         erased: what was kept for the purpose is gone. If False, opening the device tries again.
     """
 

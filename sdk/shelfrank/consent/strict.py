@@ -76,7 +76,8 @@ class Table:
         """
         for key in sorted(set(self._values) - self._taken):
             known = ", ".join(sorted(self._taken))
-            self.refuse(_shown(key), got="an unknown key", wanted=f"only {known}")
+            shown = key if _ID.fullmatch(key) else _shown(key)
+            self.refuse(shown, got="an unknown key", wanted=f"only {known}")
 
     def has(self, key: str) -> bool:
         """Whether `key` is written; it still has to be taken."""

@@ -1,0 +1,167 @@
+"""With two policies the stricter holds, and the order in which they meet never matters."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shelfrank.consent.policy import Controller, Field, Policy, Purpose, Sensitive, Text, stricter
+from shelfrank.consent.purposes import (
+    AREAS,
+    BENEFIT_TYPES,
+    GRANULARITIES,
+    NECESSITIES,
+    SENSITIVE_MODES,
+    STRUCTURAL_FIELDS,
+    SURFACES,
+)
+from shelfrank.types import KINDS, LANGUAGES
+from support.shopper import START, changed, policy, policy_data, purpose_data
+
+
+class Dice:
+    """Picks from one large number: drawing fifty parts of a policy one by one is slow."""
+
+    def __init__(self, number: int) -> None:
+        self._rest = number
+
+    def one(self, values):
+        """Return one of `values`."""
+        self._rest, position = divmod(self._rest, len(values))
+        return values[position]
+
+    def some(self, values):
+        """Return one or more of `values`, in their order."""
+        picked = self.one(range(1, 2 ** len(values)))
+        return tuple(value for bit, value in enumerate(values) if picked >> bit & 1)
+
+
+def make_purpose(dice, purpose_id, languages):
+    """Return a purpose that a policy file could declare."""
+    names = dice.one([STRUCTURAL_FIELDS, (*STRUCTURAL_FIELDS, "quantity")])
+    days = range(1, 6)
+    return Purpose(
+        id=purpose_id,
+        area=dice.one([*AREAS[:1] * 5, AREAS[1]]),
+        use_case=dice.one(["ranking"] * 5 + ["greeting"]),
+        surfaces=dice.some(SURFACES),
+        kinds=dice.some(KINDS),
+        fields=tuple(
+            Field(
+                name=name,
+                origin=dice.one(["observed"] * 30 + ["declared"]),
+                necessity=dice.one(NECESSITIES),
+            )
+            for name in names
+        ),
+        granularity=dice.one(GRANULARITIES),
+        retention_days=dice.one(days),
+        validity_days=dice.one(days),
+        reask_days=dice.one(days),
+        benefit_type=dice.one(BENEFIT_TYPES),
+        texts={
+            language: Text(title=dice.one("abc"), short=dice.one("abc"), benefit="b", without="w")
+            for language in languages
+        },
+    )
+
+
+def make_policy(number):
+    """Return a policy that a file could hold."""
+    dice = Dice(number)
+    mode = dice.one(SENSITIVE_MODES)
+    categories = dice.some(["drug", "drug/baby", "spirits"]) if mode == "exclude" else ()
+    languages = dice.some(LANGUAGES)
+    return Policy(
+        id=dice.one(["app", "bundle", "shop"]),
+        version=dice.one(range(1, 4)),
+        languages=languages,
+        controllers=(Controller(name=dice.one("AB"), contact="c"),),
+        sensitive=Sensitive(mode=mode, categories=categories),
+        purposes=tuple(make_purpose(dice, purpose_id, languages) for purpose_id in dice.some("ab")),
+        min_shoppers=dice.one([10, 20, 50]),
+    )
+
+
+def policies():
+    """Draw a policy."""
+    return st.integers(0, 2**400).map(make_policy)
+
+
+@given(policies(), policies())
+def test_the_order_does_not_matter(one, other):
+    assert stricter(one, other) == stricter(other, one)
+
+
+@given(policies(), policies(), policies())
+def test_the_grouping_does_not_matter(one, other, third):
+    assert stricter(stricter(one, other), third) == stricter(one, stricter(other, third))
+
+
+@given(policies(), policies())
+def test_the_same_policy_again_changes_nothing(one, other):
+    both = stricter(one, other)
+
+    assert stricter(one, one) == one
+    assert stricter(both, one) == both
+    assert stricter(both, both) == both
+
+
+@given(policies(), policies())
+def test_whatever_either_forbids_is_forbidden(one, other):
+    both = stricter(one, other)
+
+    assert both.min_shoppers >= max(one.min_shoppers, other.min_shoppers)
+    for purpose in both.purposes:
+        for policy_ in (one, other):
+            was = policy_.purpose(purpose.id)
+            assert set(purpose.kinds) <= set(was.kinds)
+            assert set(purpose.surfaces) <= set(was.surfaces)
+            assert {f.name for f in purpose.fields} <= {f.name for f in was.fields}
+            assert purpose.retention_days <= was.retention_days
+            assert purpose.validity_days <= was.validity_days
+            assert purpose.reask_days >= was.reask_days
+            assert purpose.coarsen(START) <= was.coarsen(START)
+            assert set(purpose.texts) == set(both.languages) <= set(policy_.languages)
+
+
+@given(policies(), policies(), st.sampled_from(["drug", "drug/baby/x", "spirits", "milk", None]))
+def test_what_either_finds_sensitive_is_sensitive(one, other, category):
+    both = stricter(one, other)
+    judges = [p.sensitive for p in (one, other) if p.sensitive.mode == "exclude"]
+    # A policy for catalogs without categories judges none; alone it takes none: it fails closed.
+    expected = any(judge.covers(category) for judge in judges or [one.sensitive])
+    assert both.sensitive.covers(category) == expected
+
+
+def test_most_drawn_pairs_have_something_left_to_compare():
+    drawn = [stricter(make_policy(3**n), make_policy(5**n)) for n in range(150, 250)]
+
+    assert sum(bool(both.purposes) for both in drawn) > 20
+
+
+def test_a_text_that_spells_out_the_retention_stays_true():
+    def with_text(retention: str, short: str) -> Policy:
+        words = {"title": "T", "short": short, "benefit": "B", "without": "W"}
+        texts = dict.fromkeys(("de", "nl", "en"), words)
+        return policy(retention=retention, text=texts)
+
+    both = stricter(with_text("P400D", "For 400 days."), with_text("P90D", "For 90 days."))
+
+    purpose = both.purpose("rank_products")
+    assert (purpose.retention_days, purpose.texts["en"].short) == (90, "For 90 days.")
+
+
+def test_the_same_id_for_another_use_is_another_purpose_and_drops_out():
+    other = policy_data()
+    other["purpose"] = [purpose_data(use_case="setting prices")]
+
+    assert stricter(policy(), policy(other)).purposes == ()
+
+
+def test_both_controllers_are_named():
+    brand = Policy.parse(changed(("policy", "controller", "name"), "A Brand"))
+
+    both = stricter(policy(), brand)
+
+    assert [party.name for party in both.controllers] == ["A Brand", "Corner Shop"]
