@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,51 +12,16 @@ import pytest
 from shelfrank.types import Event, ItemId
 from shelfrank_training.evaluate.baselines import PersonalFrequency, Popularity, Scorer
 from shelfrank_training.evaluate.evaluation import LeftOut
-from shelfrank_training.evaluate.histories import SourceEvent, keep_all
-from shelfrank_training.evaluate.protocol import Universe
+from shelfrank_training.evaluate.histories import keep_all
 from shelfrank_training.evaluate.results import Results, results
 from shelfrank_training.evaluate.run import Settings, collect
 from shelfrank_training.evaluate.tally import Tally
+from support.measuring import CUTOFF, N_ITEMS, UNIVERSE, Fixed, shopper, wants
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-CUTOFF = datetime(2017, 12, 1, tzinfo=UTC)
-N_ITEMS = 60
-UNIVERSE = Universe.of({ItemId(f"i{at:02}"): 1000 - at for at in range(N_ITEMS)})
-
-
-class Fixed:
-    """A model that says what it is told."""
-
-    def __init__(self, answer: Callable[[Sequence[Event]], npt.NDArray[np.float64]]) -> None:
-        self._answer = answer
-
-    def __call__(
-        self,
-        history: Sequence[Event],
-        *,
-        now: datetime,  # noqa: ARG002 - the protocol's
-        in_visit: bool,  # noqa: ARG002
-    ) -> npt.NDArray[np.float64]:
-        return self._answer(history)
-
-
-def wants(*rows: int) -> Fixed:
-    scores = np.zeros(N_ITEMS)
-    scores[list(rows)] = np.arange(len(rows), 0, -1)
-    return Fixed(lambda _history: scores)
-
-
-def shopper(before: Sequence[int], after: Sequence[int]) -> list[SourceEvent]:
-    return [
-        SourceEvent(time=CUTOFF + timedelta(days=day), item_id=UNIVERSE.item_ids[item])
-        for days, items in (
-            (range(-len(before), 0), before),
-            (range(1, len(after) + 1), after),
-        )
-        for day, item in zip(days, items, strict=True)
-    ]
+    from shelfrank_training.evaluate.histories import SourceEvent
 
 
 def measure(
