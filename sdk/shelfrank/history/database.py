@@ -171,6 +171,9 @@ def typed_errors() -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise _typed(error) from error
+    except UnicodeDecodeError:
+        # SQLite quotes the damaged schema, and Python cannot decode what it says.
+        raise _damaged() from None
     except OSError as error:
         raise file_error(error) from error
 
@@ -225,6 +228,10 @@ def _check_schema(connection: sqlite3.Connection) -> bool:
     return True
 
 
+def _damaged() -> HistoryDamagedError:
+    return HistoryDamagedError("the file of the history is damaged")
+
+
 def _typed(error: sqlite3.Error) -> HistoryError:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
@@ -234,7 +241,7 @@ def _typed(error: sqlite3.Error) -> HistoryError:
         )
     if code == sqlite3.SQLITE_FULL:
         return full_error()
-    if code in _DAMAGED_CODES:
-        return HistoryDamagedError("the file of the history is damaged")
+    if code in _DAMAGED_CODES or (code == 0 and isinstance(error, sqlite3.OperationalError)):
+        return _damaged()
     name = getattr(error, "sqlite_errorname", type(error).__name__)
     return HistoryError(f"the history cannot be read or written: {name}")
