@@ -444,6 +444,13 @@ def test_a_label_that_promises_nothing_readable_is_refused_even_when_signed(kios
     kiosk.refuses(kiosk.publisher.bundle(version=6, forgery=forgery), BundleFormatError)
 
 
+@pytest.mark.parametrize("golden", [b"", b"[]", b'{"a": NaN}'])
+def test_golden_vectors_that_cannot_be_read_are_refused_even_when_signed(kiosk, golden):
+    forgery = Forgery(files={"golden.json": golden})
+
+    kiosk.refuses(kiosk.publisher.bundle(version=6, forgery=forgery), BundleFormatError)
+
+
 # Archives
 
 

@@ -302,7 +302,7 @@ def _check_usable(info: ModelInfo) -> None:
                 f"graph wants an input {spec.name} {spec.element}{list(spec.shape)}, "
                 "which this SDK does not give"
             )
-    if not info.parts or info.outputs != _outputs(len(info.parts)):
+    if info.outputs != _outputs(len(info.parts)):
         raise ModelMismatchError(
             f"graph must give score float32[C] and parts float32[C, {len(info.parts)}], "
             f"the manifest names {', '.join(spec.name for spec in info.outputs) or 'nothing'}"

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shelfrank.bundle import archive
-from shelfrank.bundle.archive import read_members, write_members
+from shelfrank.bundle.archive import read_members, root_name, write_members
 from shelfrank.errors import BundleFormatError
 
 names = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,8}(\.[a-z0-9_-]{1,4})?", fullmatch=True) | st.builds(
-    archive.root_name, st.integers(1, 999_999)
+    root_name, st.integers(1, 999_999)
 )
 archives = st.dictionaries(names, st.binary(max_size=40), min_size=1, max_size=8)
 
@@ -112,13 +112,32 @@ def test_a_member_at_its_limit_is_read_and_one_byte_more_is_not():
 
 def test_thirty_two_members_and_sixty_four_roots_are_read_and_one_more_is_not():
     members = {f"m{i}": b"" for i in range(32)}
-    roots = {archive.root_name(i): b"" for i in range(1, 65)}
+    roots = {root_name(i): b"" for i in range(1, 65)}
 
     assert len(read_members(write_members(members | roots))) == 96
     with pytest.raises(BundleFormatError):
         write_members(members | roots | {"m32": b""})
     with pytest.raises(BundleFormatError):
         write_members(members | roots | {"roots/65.json": b""})
+
+
+@pytest.mark.parametrize("name", ["m32", "roots/65.json"])
+def test_more_members_than_allowed_are_refused_by_the_reader_too(monkeypatch, name):
+    members = {f"m{i}": b"" for i in range(32)} | {root_name(i): b"" for i in range(1, 65)}
+    with monkeypatch.context() as careless:
+        careless.setattr(archive, "MAX_MEMBERS", 99)
+        careless.setattr(archive, "MAX_ROOTS", 99)
+        written = write_members(members | {name: b""})
+
+    with pytest.raises(BundleFormatError, match="more than 32 members or more than 64 roots"):
+        read_members(written)
+
+
+def test_a_member_that_ends_behind_the_file_is_named():
+    written = write_members({"a": b"1234"})
+
+    with pytest.raises(BundleFormatError, match="ends inside member a"):
+        read_members(written[:33])
 
 
 def test_a_file_above_the_limit_is_refused_before_it_is_looked_at(monkeypatch):

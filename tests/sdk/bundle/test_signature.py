@@ -98,5 +98,12 @@ def test_another_spelling_of_the_signature_file_is_refused(change):
         parse_detached(change(data), where="x")
 
 
+def test_signatures_of_another_type_of_document_are_refused():
+    data = dump_detached(()).replace(MANIFEST_TYPE.encode(), ROOT_TYPE.encode())
+
+    with pytest.raises(BundleFormatError, match="`payloadType` must be"):
+        parse_detached(data, where="x")
+
+
 def check(signers, payload, signatures, *, payload_type=MANIFEST_TYPE):
     verify_role(signers, payload, payload_type=payload_type, signatures=signatures, what="x")

@@ -184,6 +184,15 @@ def test_an_app_that_ships_a_newer_root_takes_no_bundle_of_the_keys_before(publi
         verify_bundle(old, trust=publisher.roots[1], now=NOW)
 
 
+def test_an_update_of_the_app_with_a_newer_root_outranks_the_one_walked_to(publisher):
+    installed = accept(publisher, publisher.bundle(version=1))
+    old = publisher.bundle(version=2)
+    publisher.rotate(BOB)
+
+    with pytest.raises(SignatureError):
+        verify_bundle(old, trust=publisher.roots[1], now=NOW, installed=installed)
+
+
 def test_after_a_stolen_key_signed_a_huge_version_a_rotation_starts_afresh(publisher):
     installed = accept(publisher, publisher.bundle(version=2**53 - 1))
     publisher.rotate(BOB)
