@@ -1,0 +1,150 @@
+"""``shelfrank aggregate``: bad input is a clear error and exit code 1, and nothing is written."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from shelfrank_training.aggregates import read_aggregates
+from shelfrank_training.cli.main import run
+from support.shop import Line, write_catalog, write_events
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+GOOD = "shopper_id,item_id,time\n" + "".join(f"{n},00042,2020-01-01\n" for n in range(12))
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Path:
+    path = tmp_path / "catalog.csv"
+    path.write_text("item_id,title,category\n00042,bread,FOOD\n")
+    return path
+
+
+def command(tmp_path: Path, events: str, catalog: Path, *options: str) -> int:
+    (tmp_path / "events.csv").write_text(events)
+    out = ("--out", str(tmp_path / "out"), "--min-shoppers", "10")
+    return run(["aggregate", str(tmp_path / "events.csv"), str(catalog), *out, *options])
+
+
+def test_a_good_run_writes_the_folder_and_prints_nothing_but_what_was_asked(
+    tmp_path: Path, catalog: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = command(tmp_path, GOOD, catalog, "--json", "--until", "2020-01-02")
+
+    printed = capsys.readouterr()
+    found = read_aggregates(tmp_path / "out")
+    assert code == 0
+    assert json.loads(printed.out) == found.info.to_json()
+    assert found.table("items").to_pylist() == [
+        {"item_id": "00042", "shoppers": 12, "weight": 11_712}
+    ]
+    assert "amber: numbers may stand for as few as 10 shoppers" in printed.err
+    assert "12 shoppers, at most 100 items each" in printed.err
+
+
+@pytest.mark.parametrize(
+    ("events", "message"),
+    [
+        (GOOD.replace("item_id", "product"), "unknown columns product"),
+        (GOOD.replace("time", "shopper_id", 1), "shopper_id more than once"),
+        ("shopper_id,item_id\n1,00042\n", "has no column time"),
+        (
+            GOOD.replace("\n", ",phone\n", 1).replace("01-01\n", "01-01,1\n"),
+            "unknown columns phone",
+        ),
+        (GOOD + "13,00042,yesterday\n", "line 14: unreadable time"),
+        (GOOD + "13,00042,2020-02-30\n", "line 14: unreadable time"),
+        (GOOD + "13,42,2020-01-01\n", "line 14: item is not in the catalog"),
+        (GOOD + "13,00042\n", "line 14: 2 cells, the header has 3"),
+        (GOOD + "13,00042,2020-01-01T10:00:00+01:00\n", "mixes 1 times with a zone and 12 without"),
+        ("shopper_id,item_id,time\n", "has no row"),
+        ("", "has no column shopper_id, item_id, time"),
+        (GOOD.replace("\n11,", "\n0,"), None),
+    ],
+)
+def test_bad_events_are_named_and_nothing_is_written(
+    tmp_path: Path,
+    catalog: Path,
+    capsys: pytest.CaptureFixture[str],
+    events: str,
+    message: str | None,
+) -> None:
+    code = command(tmp_path, events, catalog)
+
+    if message is None:  # The sibling that differs from the bad ones only in being good.
+        assert code == 0
+        return
+    assert code == 1
+    assert message in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["catalog.csv", "events.csv"]
+
+
+def test_a_stated_share_of_bad_rows_is_left_out_and_reported(
+    tmp_path: Path, catalog: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    events = GOOD + "13,42,2020-01-01\n"
+    assert command(tmp_path, events, catalog, "--max-bad-rows", "0.07") == 1
+    capsys.readouterr()
+
+    code = command(tmp_path, events, catalog, "--max-bad-rows", "0.08")
+
+    assert code == 0
+    assert "1 bad rows of 13 left out (line 14: item is not in" in capsys.readouterr().err
+
+
+def test_columns_are_mapped_in_whichever_file_has_them(tmp_path: Path, catalog: Path) -> None:
+    catalog.write_text("product,colour\n00042,red\n")
+    events = GOOD.replace("shopper_id", "household").replace("item_id", "product")
+    mapped = ("--column", "shopper_id=household", "--column", "item_id=product")
+
+    assert command(tmp_path, events, catalog, *mapped) == 1
+    assert command(tmp_path, events, catalog, *mapped, "--drop", "colour", "--drop", "size") == 1
+    code = command(tmp_path, events, catalog, *mapped, "--drop", "colour")
+
+    assert code == 0
+    assert read_aggregates(tmp_path / "out").table("items")["item_id"].to_pylist() == ["00042"]
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        (("--min-shoppers", "9"), 1),
+        (("--min-shoppers", "0"), 2),
+        (("--holdout", "1"), 2),
+        (("--until", "tomorrow"), 2),
+        (("--column", "item_id"), 2),
+        (("--policy", "no such file"), 1),
+        (("--epsilon", "1"), 2),
+    ],
+)
+def test_wrong_settings_are_refused_before_anything_is_read(
+    tmp_path: Path, catalog: Path, options: tuple[str, ...], code: int
+) -> None:
+    assert command(tmp_path, "no events", catalog, *options) == code
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_older_result_is_replaced_only_with_force(tmp_path: Path, catalog: Path) -> None:
+    assert command(tmp_path, GOOD, catalog) == 0
+    before = (tmp_path / "out" / "aggregates.json").read_bytes()
+
+    assert command(tmp_path, GOOD, catalog, "--holdout", "0.1") == 1
+    assert (tmp_path / "out" / "aggregates.json").read_bytes() == before
+
+
+def test_csv_and_parquet_of_the_same_rows_give_the_same_tables(tmp_path: Path) -> None:
+    lines = [Line(shopper=f"s{n}", item=i, minute=n) for n in range(12) for i in ("a", "0042")]
+    category_of: dict[str, str | None] = {"a": "X", "0042": "Y"}
+
+    for kind in ("csv", "parquet"):
+        events = write_events(tmp_path / f"events.{kind}", lines)
+        items = write_catalog(tmp_path / f"catalog.{kind}", category_of)
+        arguments = [str(events), str(items), "--out", str(tmp_path / kind)]
+        assert run(["aggregate", *arguments, "--min-shoppers", "10"]) == 0
+
+    first, second = (read_aggregates(tmp_path / kind) for kind in ("csv", "parquet"))
+    assert first.info.tables == second.info.tables
