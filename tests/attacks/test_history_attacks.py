@@ -24,6 +24,7 @@ from shelfrank.history.contents import Keyset, read_value, row_place
 from shelfrank.history.envelope import Place, SealKey, open_sealed
 from shelfrank.history.providers import HostSecret
 from shelfrank.history.store import History
+from shelfrank.types import KINDS
 from support.histories import RANK, Profile, StandingClock, items_of, new_event
 
 if TYPE_CHECKING:
@@ -650,11 +651,11 @@ def test_the_sizes_of_the_files_do_not_tell_one_event_from_another(
     tmp_path: Path, minutes: int
 ) -> None:
     sizes: set[tuple[int, ...]] = set()
-    for kind in ("view", "purchase", "dislike"):
+    for kind in KINDS:
         for item in ("1", "4006381333931"):
             profile = Profile(tmp_path / kind / item, HostSecret(SECRET))
             with profile.open() as history:
-                events = [new_event(item, kind=kind, minutes=minutes * at) for at in range(140)]  # type: ignore[arg-type] # they are kinds
+                events = [new_event(item, kind=kind, minutes=minutes * at) for at in range(140)]
                 history.append(events)
             lengths = rows(
                 profile,

@@ -268,9 +268,13 @@ def test_a_host_that_cannot_wrap_leaves_everything_as_it_was(tmp_path: Path) -> 
         assert history.erase(lambda _: True) == 1
 
 
+def _fails() -> None:
+    raise ZeroDivisionError
+
+
 def test_a_host_that_fails_to_destroy_is_reported_and_the_files_are_gone(tmp_path: Path) -> None:
     host = HostKeyStore()
-    provider = HostCallbacks(wrap=host.turn, unwrap=host.turn, destroy=lambda: 1 / 0 and None)
+    provider = HostCallbacks(wrap=host.turn, unwrap=host.turn, destroy=_fails)
     profile = Profile(tmp_path, provider)
     with profile.open() as history:
         history.append([new_event()])

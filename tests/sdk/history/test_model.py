@@ -131,7 +131,7 @@ def _everything(event: Event) -> tuple[int, int, datetime, str]:
 
 TestHistory = HistoryMachine.TestCase
 TestHistory.settings = settings(
-    max_examples=20,
+    max_examples=12,
     stateful_step_count=25,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
