@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 MIN_SECRET_BYTES: Final = 16
 """128 random bits cannot be guessed; fewer are a mistake, or a password, to be stretched."""
 
+MAX_WRAPPED_BYTES: Final = 16 * 1024
+"""An RSA-4096 or TPM blob has under 2 KB; the key slot holds a length of two bytes."""
+
 
 class HostSecret(Secret):
     """A secret that the host hands over at each start, and may copy: so it cannot destroy.
@@ -257,6 +260,10 @@ def _called(what: str, callback: Callable[[bytes], bytes], argument: bytes) -> b
         raise KeyUnavailableError(f"the host's {what} failed: {_name(error)}") from error
     if not isinstance(result, bytes):
         raise TypeError(f"the host's {what} returned {_name(result)}, wanted bytes")
+    if len(result) > MAX_WRAPPED_BYTES:
+        raise ValueError(
+            f"the host's {what} returned {len(result)} bytes, wanted at most {MAX_WRAPPED_BYTES}"
+        )
     return result
 
 

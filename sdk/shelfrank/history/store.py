@@ -253,9 +253,8 @@ class History:
             How many events were erased.
 
         Raises:
-            KeyUnavailableError: the provider cannot wrap a new root; or the events are erased and
-            it
-                could not yet retire the old key, which is tried again at the next opening.
+            KeyUnavailableError: the provider cannot wrap a new root; or the events are erased, but
+                it could not yet retire the old key, which is tried again at the next opening.
         """
         return self._edit(lambda head: keep_unless(matches, head))
 
@@ -345,8 +344,7 @@ class History:
 class Sealer:
     """Seals small values with a key of the history: for the consent slot beside it.
 
-    The key outlives rotation, so erasing events leaves the slot readable; `History.destroy` ends
-    it.
+    The key outlives rotation, so erasing events leaves the slot readable; `destroy` ends it.
 
     Args:
         session: of the history, which is made at the first `seal`.

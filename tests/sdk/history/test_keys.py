@@ -295,6 +295,16 @@ def test_a_host_that_returns_no_bytes_is_misuse(tmp_path: Path) -> None:
         history.append([new_event()])
 
 
+def test_a_host_that_wraps_into_too_much_is_misuse(tmp_path: Path) -> None:
+    provider = HostCallbacks(wrap=lambda _: bytes(16_385), unwrap=bytes, destroy=None)
+    profile = Profile(tmp_path, provider)
+
+    with profile.open() as history:
+        with pytest.raises(ValueError, match="16385 bytes"):
+            history.append([new_event()])
+        assert len(history) == 0
+
+
 def test_a_short_secret_and_an_empty_passphrase_are_refused() -> None:
     with pytest.raises(ValueError, match="15 bytes"):
         keys.host(b"x" * 15)
