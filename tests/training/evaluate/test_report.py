@@ -37,7 +37,7 @@ from support.measuring import CUTOFF, PROVENANCE, UNIVERSE, shopper, wants
 if TYPE_CHECKING:
     from pathlib import Path
 
-HOSTILE = "<script>alert(1)</script> \"quoted\" 'too' & $x_1$ <img src=http://evil.example/x>"
+HOSTILE = '" onfocus="x <script>alert(1)</script> & $x_1$ <img src=http://evil.example/x>'
 
 
 class Page(HTMLParser):
