@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import ibis
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from shelfrank_training.aggregates import counts
 from shelfrank_training.aggregates.folder import KEYS, schema
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    import numpy.typing as npt
     from ibis.backends.duckdb import Backend
     from ibis.expr.types import Table
 
@@ -90,30 +93,17 @@ class Publisher:
         pairs: pa.Table,
     ) -> dict[str, Published]:
         """Count categories over published items only, so that they say nothing about the others."""
-        category_of = catalog.table["category"].to_pylist()
-        item_ids = catalog.table["item_id"].to_pylist()
-        members: dict[str, list[int]] = defaultdict(list)
-        for item in published:
-            if category_of[item] is not None:
-                members[category_of[item]].append(item)
-        open_pairs = set(zip(*(pairs[key].to_pylist() for key in KEYS["pairs"]), strict=True))
-        safe = sorted(
-            category
-            for category, items in members.items()
-            if not _gives_away_a_pair([item_ids[item] for item in items], open_pairs)
-        )
-        if not safe:
-            names_of = ("categories", "category_pairs", "category_repeats")
+        members = _publishable_categories(catalog, published, pairs)
+        if not members:
             return {
-                name: Published(rows=schema(name).empty_table(), n_counted=0) for name in names_of
+                name: Published(rows=schema(name).empty_table(), n_counted=0)
+                for name in ("categories", "category_pairs", "category_repeats")
             }
-        names = pa.array(safe, pa.string())
+        names = pa.array(list(members), pa.string())
         of_item = pa.table(
             {
-                "unit": pa.array([item for name in safe for item in members[name]], pa.int64()),
-                "category": pa.array(
-                    [number for number, name in enumerate(safe) for _ in members[name]], pa.int64()
-                ),
+                "unit": np.concatenate(list(members.values())),
+                "category": np.repeat(np.arange(len(members)), [len(m) for m in members.values()]),
             }
         )
         joined = units.join(ibis.memtable(of_item), "unit").drop("unit").rename(unit="category")
@@ -173,15 +163,27 @@ def _named(name: str, found: pa.Table, names: pa.Array) -> pa.Table:
 
 
 def _positions(ids: pa.ChunkedArray, names: pa.Array) -> list[int]:
-    import pyarrow.compute as pc
-
     return [int(index) for index in pc.index_in(ids, value_set=names).to_pylist()]
 
 
-def _gives_away_a_pair(items: Sequence[str], open_pairs: set[tuple[str, str]]) -> bool:
-    """Say whether a category's shoppers would tell how many have both of its two items.
+def _publishable_categories(
+    catalog: CatalogTable, published: Sequence[int], pairs: pa.Table
+) -> dict[str, npt.NDArray[np.int64]]:
+    """Return the published items of each category that may be counted, sorted by category.
 
-    With two items, shoppers(category) = shoppers(a) + shoppers(b) - shoppers(a and b): the last
-    one, suppressed, would follow from the three published. With three or more items it does not.
+    A category of two items whose pair is suppressed may not: shoppers(category) = shoppers(a) +
+    shoppers(b) - shoppers(a and b), so the suppressed number would follow from the three published.
+    With three or more items it does not.
     """
-    return len(items) == 2 and (min(items), max(items)) not in open_pairs
+    item_ids, category_of = (catalog.table[name].to_pylist() for name in ("item_id", "category"))
+    members: dict[str, list[int]] = defaultdict(list)
+    for item in published:
+        if category_of[item] is not None:
+            members[category_of[item]].append(item)
+    twos = {(item_ids[m[0]], item_ids[m[1]]) for m in members.values() if len(m) == 2}
+    open_pairs = twos & set(zip(*(pairs[key].to_pylist() for key in KEYS["pairs"]), strict=True))
+    return {
+        category: np.array(items, np.int64)
+        for category, items in sorted(members.items())
+        if len(items) != 2 or (item_ids[items[0]], item_ids[items[1]]) in open_pairs
+    }

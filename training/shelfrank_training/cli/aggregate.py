@@ -94,7 +94,7 @@ def _parse_columns(
 )
 @click.option("--force", is_flag=True, help="Replace aggregates that are there already.")
 @click.option("--json", "as_json", is_flag=True, help="Print aggregates.json to stdout.")
-def command(  # noqa: PLR0913 - one parameter for each option, as click wants it
+def command(
     *,
     events: Path,
     catalog: Path,
