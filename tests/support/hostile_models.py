@@ -309,6 +309,13 @@ def other_opset() -> bytes:
     return tiny_model(opset=17)
 
 
+def second_opset() -> bytes:
+    """Declare two versions of the default domain under its two names."""
+    model = model_of(tiny_graph(), opset=17)
+    model.opset_import.append(helper.make_opsetid("ai.onnx", 18))
+    return _bytes(model)
+
+
 def newer_ir() -> bytes:
     """Use a newer format than the oldest supported runtime reads."""
     return tiny_model(ir_version=11)
@@ -363,6 +370,7 @@ HOSTILE_MODELS: Final[Sequence[Callable[[], bytes]]] = (
     output_of_another_width,
     extra_output,
     other_opset,
+    second_opset,
     newer_ir,
     older_ir,
 )

@@ -169,6 +169,25 @@ def test_a_missing_column_is_named(column):
         Catalog.parse(_pack(_join(columns)))
 
 
+def test_a_column_that_ends_behind_the_catalog_is_refused_known_or_not():
+    torn = _body(write_catalog(ROWS)) + form.COLUMN.pack(b"colour", 4) + b"red"
+
+    with pytest.raises(BundleFormatError, match="ends inside a column"):
+        Catalog.parse(_pack(torn))
+    with pytest.raises(BundleFormatError, match="ends inside a column's header"):
+        Catalog.parse(_pack(torn[:-5]))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [lambda data: data + b"x", lambda data: data[:-1], lambda data: data[:-4] + bytes(4)],
+    ids=["more", "less", "checksum"],
+)
+def test_a_catalog_with_more_or_less_than_its_body_is_refused(change):
+    with pytest.raises(BundleFormatError, match="inflate"):
+        Catalog.parse(change(write_catalog(ROWS)))
+
+
 def test_a_column_given_twice_is_refused():
     body = _body(write_catalog(ROWS))
     again = form.COLUMN.pack(b"price", 24) + bytes(24)
