@@ -129,7 +129,7 @@ def to_svg(figure: Figure, *, prefix: str) -> str:
     from matplotlib import rc_context
 
     out = StringIO()
-    with rc_context({"svg.fonttype": "none", "svg.hashsalt": prefix, "text.parse_math": False}):
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": prefix}):
         figure.savefig(
             out,
             format="svg",
