@@ -27,7 +27,7 @@ from shelfrank.types import Event, ItemId
 from support.histories import RANK, START, Profile, StandingClock, items_of, new_event
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 CANARY = "canary-4711-geheim"
@@ -226,12 +226,20 @@ def test_erasing_takes_what_matches_and_nothing_else(profile: Profile, count: in
         assert history.damaged == ()
 
 
-def test_erasing_a_whole_block_leaves_the_others(history: History) -> None:
-    history.append([new_event(f"sku-{number}", minutes=number) for number in range(400)])
+@pytest.mark.parametrize("erased", [range(128, 256), [200], [399]], ids=["block", "one", "tail"])
+def test_erasing_from_one_block_leaves_the_others_readable_under_the_new_root(
+    profile: Profile, erased: Sequence[int]
+) -> None:
+    kept = [f"sku-{number}" for number in range(400) if number not in erased]
+    with profile.open() as history:
+        history.append([new_event(f"sku-{number}", minutes=number) for number in range(400)])
 
-    history.erase(lambda stored: 128 <= int(stored.event.item_id[4:]) < 256)
+        assert history.erase(lambda stored: int(stored.event.item_id[4:]) in erased) == len(erased)
 
-    assert items_of(history) == [f"sku-{n}" for n in range(400) if not 128 <= n < 256]
+        assert items_of(history) == kept
+    with profile.open() as history:
+        assert items_of(history) == kept
+        assert history.damaged == ()
 
 
 def test_erasing_shows_the_purposes_of_each_event(history: History) -> None:
