@@ -126,7 +126,7 @@ def _warnings(aggregates: Aggregates) -> list[str]:
 def golden(exported: Exported) -> bytes:
     """Return ``golden.json``: made-up questions and the graph's own answers."""
     session = Session(exported.model)
-    short = [probe for probe in exported.probes if probe.candidate.size <= _GOLDEN_CANDIDATES]
+    short = [probe for probe in exported.probes if 0 < probe.candidate.size <= _GOLDEN_CANDIDATES]
     return _json({"cases": [_case(session, probe) for probe in short]})
 
 

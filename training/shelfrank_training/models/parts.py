@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 TOP_TARGETS: Final = 20
 """Targets a source item keeps: on the data studied, 20 lost nothing against the whole table."""
 
-TOP_CATEGORIES: Final = 60
+TOP_CATEGORIES: Final = 250
 """Targets a source category keeps: category tables are small, so most catalogs keep all."""
 
 NEW_ITEM_QUANTILE: Final = 0.25
@@ -167,7 +167,7 @@ class Affinity(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no ty
 
     name: Final = "affinity"
 
-    def __init__(self, weight: float = 0.14, shrink: float = 5.0, top: int = TOP_TARGETS) -> None:
+    def __init__(self, weight: float = 0.18, shrink: float = 5.0, top: int = TOP_TARGETS) -> None:
         self.weight = weight
         self.shrink = shrink
         self.top = top
@@ -196,9 +196,10 @@ class Affinity(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no ty
 class Category(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
     """Whether the shopper takes from this category and from those that go with it.
 
-    ``weight * activity(i) * log lift(category of i, category of candidate)``; within one category
-    the lift is that of its shoppers against chance. Carries rare and new items, and a catalog
-    without categories gets 0 everywhere.
+    ``weight * activity(i) * (log lift(category of i, category of candidate) - usual)``, where
+    `usual` is the target category's mean lift over all sources: without it, shoppers who take much
+    would be steered to whatever every busy shopper takes. Within one category the lift is that of
+    its shoppers against chance. Carries rare and new items; a catalog without categories gets 0 everywhere.
 
     Args:
         weight: of this part.
@@ -209,7 +210,7 @@ class Category(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no ty
     name: Final = "category"
 
     def __init__(
-        self, weight: float = 0.05, shrink: float = 100.0, top: int = TOP_CATEGORIES
+        self, weight: float = 0.20, shrink: float = 100.0, top: int = TOP_CATEGORIES
     ) -> None:
         self.weight = weight
         self.shrink = shrink
@@ -218,14 +219,18 @@ class Category(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no ty
     def fit(self, X: Counts, y: None = None) -> Self:
         """Fill the table."""
         own = np.flatnonzero(X.category_shoppers)
+        source = np.concatenate([own, X.category_pairs.source])
+        target = np.concatenate([own, X.category_pairs.target])
         expected = X.category_shoppers**2 / max(1, X.n_shoppers)
         within = np.log((X.category_shoppers[own] + self.shrink) / (expected[own] + self.shrink))
         across = _log_lift(X.category_pairs, X.category_shoppers, X.n_shoppers, shrink=self.shrink)
+        lift = np.concatenate([within, across])
+        usual = _mean_by_target(source, target, lift, _item_mass(X))
         n_numbers = X.space.n_categories + 1
         self.table_ = PairTable.of(
-            np.concatenate([own, X.category_pairs.source]),
-            np.concatenate([own, X.category_pairs.target]),
-            self.weight * np.concatenate([within, across]),
+            source,
+            target,
+            self.weight * (lift - usual[target]),
             n_sources=n_numbers,
             n_targets=n_numbers,
             top=self.top,
@@ -260,7 +265,7 @@ class Repeat(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no type
     name: Final = "repeat"
 
     def __init__(
-        self, weight: float = 3.0, recent_weight: float = 3.0, dislike: float = 20.0
+        self, weight: float = 4.0, recent_weight: float = 4.0, dislike: float = 20.0
     ) -> None:
         self.weight = weight
         self.recent_weight = recent_weight
@@ -297,6 +302,27 @@ def _median_gap(gaps: npt.NDArray[np.float64], shoppers: npt.NDArray[np.float64]
     reached = np.cumsum(shoppers) / shoppers.sum()
     median = np.interp(0.5, np.concatenate([[0.0], reached]), np.concatenate([[0.0], gaps]))
     return float(np.clip(median, SHORTEST_HALF_LIFE_DAYS, LONGEST_HALF_LIFE_DAYS))
+
+
+def _item_mass(counts: Counts) -> npt.NDArray[np.float64]:
+    """Return how much of all shopping each category holds; sums to 1, shape (n_categories,)."""
+    of = counts.space.category_of[: counts.space.n_items]
+    mass = np.bincount(of, weights=counts.item_shoppers, minlength=counts.space.n_categories + 1)
+    known = mass[: counts.space.n_categories]
+    return known / max(1.0, float(known.sum()))
+
+
+def _mean_by_target(
+    source: npt.NDArray[np.int64],
+    target: npt.NDArray[np.int64],
+    number: npt.NDArray[np.float64],
+    mass: npt.NDArray[np.float64],
+) -> npt.NDArray[np.float64]:
+    """Return each target's mean over all sources by their mass; a pair not published counts 0."""
+    mean: npt.NDArray[np.float64] = np.bincount(
+        target, weights=number * mass[source], minlength=mass.size
+    ).astype(np.float64)
+    return mean
 
 
 def _two_way(
