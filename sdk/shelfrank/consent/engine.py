@@ -98,7 +98,7 @@ class Consent:
 
     @property
     def durable(self) -> bool:
-        """Whether all choices are on the disk; False if one holds for this process only."""
+        """Whether the disk is known to hold all choices; False if one holds here only."""
         return self._ledger.durable
 
     def effective_now(self) -> datetime:
@@ -278,8 +278,6 @@ class Consent:
         before = self._ledger.record.choices.get(purpose)
         if before is not None and before.answer.permits:
             answer = Status.WITHDRAWN
-        elif not self._ledger.readable:
-            return replace(self._ledger.record, generation=self._ledger.record.generation + 1)
         elif before is not None or answer is Status.WITHDRAWN:
             return self._ledger.record
         return self._ledger.record.with_choice(purpose, Choice(answer=answer, at=now), now=now)

@@ -26,7 +26,7 @@ class Ledger:
         record: what holds in this process.
         readable: whether the store could be read; if not, `record` is empty and nothing is
             permitted.
-        durable: whether the store holds what `record` says.
+        durable: whether the store is known to hold what `record` says.
     """
 
     def __init__(self, store: ChoiceStore) -> None:
@@ -38,7 +38,7 @@ class Ledger:
             data = store.read()
             self.record = _NOTHING if data is None else decode(data)
         except (ShelfrankError, OSError):
-            self.readable = False
+            self.readable = self.durable = False
 
     def keep_or_raise(self, record: Record) -> None:
         """Put a yes on the disk, then let it hold.
@@ -74,7 +74,7 @@ class Ledger:
         """
         changed = record is not self.record
         self.record = record
-        if self.readable and (self.durable and not changed):
+        if self.durable and not changed:
             return True
         self.durable = self.keep(record)
         return self.durable or self._void()

@@ -15,7 +15,6 @@ from shelfrank.consent.purposes import (
     FIELD_NAMES,
     GRANULARITIES,
     ORIGINS,
-    SENSITIVE_MODES,
     SURFACES,
 )
 from shelfrank.consent.reading import MAX_PURPOSES
@@ -127,7 +126,6 @@ def _from_choice(choice: Choice, exclusions: list[tuple[str, ...]]) -> dict[str,
         "surfaces": terms.surfaces,
         "granularity": terms.granularity,
         "retention_days": terms.retention_days,
-        "mode": terms.mode,
         "exclusion": exclusions.index(terms.excluded),
     }
 
@@ -154,7 +152,6 @@ def _to_choice(table: Table, exclusions: list[tuple[str, ...]]) -> Choice:
             surfaces=table.choices("surfaces", SURFACES),
             granularity=table.choice("granularity", GRANULARITIES),
             retention_days=table.integer("retention_days", at_least=1, at_most=MAX_DAYS),
-            mode=table.choice("mode", SENSITIVE_MODES),
             excluded=exclusions[position],
         ),
     )

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
-from shelfrank.consent.purposes import GRANULARITIES, Granularity, SensitiveMode
+from shelfrank.consent.purposes import GRANULARITIES, Granularity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,8 +72,7 @@ class Terms:
         surfaces: where the result may be seen.
         granularity: how exactly times are kept.
         retention_days: how long events are kept.
-        mode: how sensitive categories are kept out.
-        excluded: digests of the categories kept out.
+        excluded: digests of the categories kept out; none where the catalog has no categories.
     """
 
     use: str
@@ -83,7 +82,6 @@ class Terms:
     surfaces: tuple[str, ...]
     granularity: Granularity
     retention_days: int
-    mode: SensitiveMode
     excluded: tuple[str, ...]
 
     @classmethod
@@ -103,7 +101,6 @@ class Terms:
             surfaces=purpose.surfaces,
             granularity=purpose.granularity,
             retention_days=purpose.retention_days,
-            mode=policy.sensitive.mode,
             excluded=tuple(_digest(path) for path in policy.sensitive.categories),
         )
 
@@ -114,7 +111,6 @@ class Terms:
         record holds digests, which cannot tell. Then the shopper is asked once more.
         """
         finer = GRANULARITIES.index(new.granularity) < GRANULARITIES.index(self.granularity)
-        unfiltered = new.mode == "no-categories" and self.mode == "exclude"
         checks = {
             "use": new.use != self.use,
             "controllers": not set(new.controllers) <= set(self.controllers),
@@ -123,7 +119,7 @@ class Terms:
             "surfaces": not set(new.surfaces) <= set(self.surfaces),
             "granularity": finer,
             "retention": new.retention_days > self.retention_days,
-            "sensitive": unfiltered or not set(self.excluded) <= set(new.excluded),
+            "sensitive": not set(self.excluded) <= set(new.excluded),
         }
         return tuple(name for name, wider in checks.items() if wider)
 

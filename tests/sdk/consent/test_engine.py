@@ -213,6 +213,15 @@ class TestNotice:
 
         assert shopper.consent.given() == frozenset()
 
+    @pytest.mark.parametrize("leave", ["withdraw", "refuse"])
+    def test_nor_does_one_that_was_shown_while_it_was_given(self, shopper, leave):
+        shopper.say_yes()
+        shown = shopper.consent.notice(RANK, language="de")
+        getattr(shopper.consent, leave)(RANK)
+
+        with pytest.raises(NoticeNotShownError):
+            shopper.consent.grant(RANK, shown=shown)
+
     def test_a_double_tap_grants_once(self, shopper):
         shown = shopper.consent.notice(RANK, language="de")
 
@@ -268,6 +277,17 @@ class TestUnknownPurposes:
         assert consent.status(RANK) is Status.INVALIDATED
         assert consent.to_forget() == {RANK}
         assert consent.withdraw(RANK) == DONE
+
+    def test_a_no_to_a_purpose_that_only_an_unreadable_record_knows_works(self, shopper):
+        shopper.say_yes()
+        data = policy_data()
+        data["purpose"] = [purpose_data(id="other")]
+        shopper.sealer.locked = True
+
+        assert shopper.restart(policy(data)).withdraw(RANK) == DONE
+
+        shopper.sealer.locked = False
+        assert shopper.restart().given() == frozenset()
 
 
 class TestPolicyChanges:

@@ -11,6 +11,7 @@ from shelfrank.consent.rules import (
     ANSWERS,
     GRACE,
     Choice,
+    Record,
     Status,
     Terms,
     granted,
@@ -153,6 +154,14 @@ def test_another_controller_invalidates_and_a_new_address_does_not():
 
     assert status_of(grant(policy()), sold, RANK, now=START) is Status.INVALIDATED
     assert status_of(grant(policy()), moved, RANK, now=START) is Status.GIVEN
+
+
+def test_a_choice_never_moves_the_clock_mark_back():
+    record = Record(generation=4, clock=START, choices={})
+
+    after = record.with_choice(RANK, grant(policy()), now=START - YEAR)
+
+    assert (after.generation, after.clock) == (5, START)
 
 
 def test_a_shorter_validity_holds_at_once_and_a_longer_one_prolongs_nothing():

@@ -159,6 +159,14 @@ def test_the_same_id_for_another_use_is_another_purpose_and_drops_out():
     assert stricter(policy(), policy(other)).purposes == ()
 
 
+def test_a_field_that_either_lets_the_shopper_switch_off_can_be_switched_off():
+    optional = Policy.parse(changed(("purpose", 0, "field", 4, "necessity"), "optional"))
+
+    for both in (stricter(policy(), optional), stricter(optional, policy())):
+        fields = both.purpose("rank_products").fields
+        assert [field.name for field in fields if field.necessity == "optional"] == ["quantity"]
+
+
 def test_both_controllers_are_named():
     brand = Policy.parse(changed(("policy", "controller", "name"), "A Brand"))
 
