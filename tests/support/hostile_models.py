@@ -260,6 +260,11 @@ def repeated_input() -> bytes:
     return tiny_model(tiny_graph(inputs=(INFO.inputs[0], *INFO.inputs[:-1])))
 
 
+def input_given_again() -> bytes:
+    """Name all inputs and one of them again."""
+    return tiny_model(tiny_graph(inputs=(*INFO.inputs, INFO.inputs[0])))
+
+
 def input_of_another_type() -> bytes:
     """Take real numbers where rows are promised."""
     return _with_input("candidate", TensorProto.FLOAT, ["C"])
@@ -362,6 +367,7 @@ HOSTILE_MODELS: Final[Sequence[Callable[[], bytes]]] = (
     missing_input,
     extra_input,
     repeated_input,
+    input_given_again,
     input_of_another_type,
     input_of_another_rank,
     input_of_fixed_size,

@@ -13,6 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 from shelfrank.bundle.scan import scan_model
 from shelfrank.bundle.wire import Field, read_message, read_varint, signed
 from shelfrank.errors import BundleError, BundleFormatError, ModelMismatchError
+from support import hostile_models
 from support.tiny_model import INFO, model_of, tiny_graph, tiny_model
 
 BYTES = st.binary(max_size=30)
@@ -64,6 +65,27 @@ def test_the_machine_learning_domain_may_be_declared_but_not_used():
     model.graph.node[0].domain = "ai.onnx.ml"
     with pytest.raises(ModelMismatchError, match=r"ai\.onnx\.ml::Gather"):
         scan_model(model.SerializeToString(), INFO)
+
+
+@pytest.mark.parametrize(
+    ("hostile", "complaint"),
+    [
+        (hostile_models.huge_tensor, "100,000,000,000 elements"),
+        (hostile_models.overflowing_tensor, "impossible shape"),
+        (hostile_models.negative_tensor, "impossible shape"),
+        (hostile_models.tensor_of_rank_nine, "impossible shape"),
+        (hostile_models.external_location_alone, "outside the file"),
+        (hostile_models.short_tensor, "do not fit its shape"),
+        (hostile_models.input_given_again, "has the inputs"),
+        (hostile_models.second_graph, "graph twice"),
+        (hostile_models.second_operator_name, "op_type twice"),
+        (hostile_models.no_graph, "no graph"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_a_hostile_graph_is_refused_for_just_what_it_does(hostile, complaint):
+    with pytest.raises(BundleError, match=complaint):
+        scan_model(hostile(), INFO)
 
 
 @settings(max_examples=400)
