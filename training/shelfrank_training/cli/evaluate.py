@@ -68,8 +68,7 @@ def command(
     if json_file == "-":
         console.emit_json(evaluation.to_json())
     elif json_file is not None:
-        text = json.dumps(evaluation.to_json(), indent=2, ensure_ascii=False)
-        Path(json_file).write_text(text + "\n", encoding="utf-8")
+        _write_json(Path(json_file), evaluation)
     if report is not None:
         from shelfrank_training.evaluate.sections import write_evaluation
 
@@ -102,6 +101,16 @@ def _check_writable(paths: list[Path]) -> None:
             raise DataError(f"{path} is a folder, wanted a file to write")
         if not path.parent.is_dir():
             raise DataError(f"there is no folder {path.parent} to write {path.name} in")
+
+
+def _write_json(path: Path, evaluation: Evaluation) -> None:
+    from shelfrank_training.errors import DataError
+
+    text = json.dumps(evaluation.to_json(), indent=2, ensure_ascii=False)
+    try:
+        path.write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise DataError(f"{path} cannot be written ({error.strerror})") from None
 
 
 def _tell(evaluation: Evaluation) -> None:
