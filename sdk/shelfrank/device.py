@@ -1,0 +1,443 @@
+"""The wiring: verify → rank ← history ← consent. Rules live in the parts; here they meet.
+
+A device writes nothing about the shopper before the first choice. `rank` always answers in the same
+shape; without consent, history or model it answers generically and says so.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Self
+
+from shelfrank.bundle.verify import verify_bundle
+from shelfrank.clock import SystemClock
+from shelfrank.consent.admission import Admitted, admit_event, admit_item
+from shelfrank.consent.engine import Consent
+from shelfrank.consent.policy import Policy, stricter
+from shelfrank.consent.store import FileChoiceStore, MemoryChoiceStore
+from shelfrank.errors import (
+    BundleError,
+    HistoryError,
+    ModelMismatchError,
+    PolicyError,
+    RuntimeGuardError,
+)
+from shelfrank.history.store import History, NewEvent
+from shelfrank.ranking.fallback import caller_order
+from shelfrank.ranking.page import Page
+from shelfrank.ranking.ranker import DEFAULT_K, Ranker
+from shelfrank.ranking.session import require_guarded_runtime
+from shelfrank.types import KINDS, RANK_PURPOSE, Candidate, Dropped, ItemId, Stored
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from shelfrank.bundle.verify import VerifiedBundle
+    from shelfrank.consent.store import ChoiceStore
+    from shelfrank.history.keys import KeyProvider
+    from shelfrank.ranking.page import Mode, ModeReason, Rung
+    from shelfrank.types import Clock, Event, Kind
+
+_CHOICES_FILE = "choices"
+
+
+class Device:
+    """One shopper's device: consent, history and ranking. Open it with `Device.open`.
+
+    Attributes:
+        consent: ask, grant, withdraw (`shelfrank.consent.engine.Consent`).
+        policy: in force: of bundle and app the stricter; None means nothing is ever kept.
+        bundle: what is served, or None.
+    """
+
+    def __init__(
+        self,
+        *,
+        history: History,
+        folder: Path | None,
+        bundle: VerifiedBundle | None,
+        policy: Policy | None,
+        clock: Clock,
+    ) -> None:
+        """Use `Device.open`."""
+        self.policy = policy
+        self.bundle = bundle
+        self._history = history
+        self._folder = folder
+        self._clock = clock
+        self._ranker = Ranker(bundle) if bundle is not None else None
+        self.consent = self._new_consent()
+
+    def __repr__(self) -> str:
+        """Say the type only."""
+        return "<Device>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @classmethod
+    def open(  # noqa: PLR0913 - the public contract: what a device needs, by keyword
+        cls,
+        folder: str | Path | None,
+        *,
+        bundle: str | Path | bytes | None,
+        trust: str | Path | bytes | None,
+        key: KeyProvider | None = None,
+        policy: str | Path | bytes | Policy | None = None,
+        clock: Clock | None = None,
+        allow_unprotected: bool = False,
+    ) -> Self:
+        """Verify the bundle, open the history, and erase what is due; write nothing new.
+
+        Args:
+            folder: for history and choices, this shopper's alone; made at the first choice. None
+                keeps everything in memory: a guest at a kiosk.
+            bundle: a ``.shelfrank`` file, or its bytes. None opens without a model: `rank` keeps
+                the caller's order, and withdrawing and erasing work as ever. Do that when a bundle
+                is refused.
+            trust: the shop's ``root.json``, shipped with the app; needed with a bundle.
+            key: from `shelfrank.keys`; needed with a folder.
+            policy: the app's own policy; with one in the bundle too, the stricter holds.
+            clock: None takes the machine's.
+            allow_unprotected: accept a bundle whose label says that numbers about few shoppers are
+                in it; for research only.
+
+        Raises:
+            ValueError: a folder without a key, or a bundle without trust.
+            RuntimeGuardError: onnxruntime's telemetry is not known to be off.
+            BundleError: the bundle is refused; see `shelfrank.bundle.verify.verify_bundle`.
+            PolicyError: a policy cannot be read, or excludes categories that the catalog lacks.
+            HistoryError: the history cannot be opened; see `shelfrank.history.store.History.open`.
+                It is untouched; `Device.erase_at` erases one that nothing can open.
+            OSError: a file cannot be read.
+        """
+        require_guarded_runtime()
+        if folder is not None and key is None:
+            raise ValueError("a folder needs a key, got None")
+        if bundle is not None and trust is None:
+            raise ValueError("a bundle needs trust (root.json), got None")
+        clock = clock or SystemClock()
+        place = None if folder is None else Path(folder)
+        # Everything that can be refused is checked before the history is touched.
+        offered = None if bundle is None else _read(bundle)
+        own = _read_policy(policy)
+        if place is None or key is None:
+            history = History.in_memory(clock=clock)
+        else:
+            history = History.open(place, key, clock=clock)
+        try:
+            verified = None
+            if offered is not None and trust is not None:
+                verified = verify_bundle(offered, trust=_read(trust), now=clock.now())
+            in_force = _policy_in_force(verified, own)
+            if verified is not None:
+                _check_label(verified, in_force, allow_unprotected=allow_unprotected)
+            device = cls(
+                history=history, folder=place, bundle=verified, policy=in_force, clock=clock
+            )
+            device._keep_house()
+        except BaseException:
+            history.close()
+            raise
+        return device
+
+    @staticmethod
+    def erase_at(folder: str | Path, *, key: KeyProvider) -> None:
+        """Erase a device's data that may not even open: the key first, then the files.
+
+        Args:
+            folder: as given to `open`.
+            key: as given to `open`.
+
+        Raises:
+            KeyUnavailableError: the provider failed to destroy its key; the files are gone.
+        """
+        place = Path(folder)
+        try:
+            History.destroy_at(place, key)
+        finally:
+            _remove_files(place)
+
+    def record(
+        self,
+        kind: Kind,
+        item_id: ItemId | str,
+        *,
+        quantity: float = 1.0,
+        time: datetime | None = None,
+        visit: Literal["current", "new"] = "current",
+    ) -> Stored | Dropped:
+        """Keep one event, if the shopper permits it; durable when this returns `Stored`.
+
+        Args:
+            kind: view, cart, purchase, like or dislike.
+            item_id: the shop's key, text.
+            quantity: how many; kept only where a purpose keeps quantities.
+            time: aware; None takes now. It is kept as coarse as the policy says.
+            visit: ``new`` starts a visit with this event; otherwise 30 minutes without one do.
+
+        Returns:
+            `Stored`, or `Dropped` with the reason. Missing consent is no error.
+
+        Raises:
+            TypeError: the item id is not text.
+            ValueError: an unknown kind, a naive time, or one in the future.
+            HistoryError: the history cannot be written; nothing was stored.
+        """
+        _check_event(kind, item_id)
+        now = self._clock.now()
+        moment = now if time is None else _checked_time(time, now=now)
+        given = self.consent.given()
+        if self.policy is None or not given:
+            return Dropped("no_consent")
+        if self.bundle is None:
+            return Dropped("no_bundle")
+        catalog = self.bundle.catalog
+        row = catalog.index_of(ItemId(item_id))
+        category = None if row is None else catalog.category(row)
+        refused = admit_item(self.policy, known=row is not None, category=category)
+        if refused is not None:
+            return Dropped(refused)
+        admitted = admit_event(
+            self.policy, given, kind, time=moment, now=self.consent.effective_now()
+        )
+        if not isinstance(admitted, Admitted):
+            return Dropped(admitted)
+        if visit == "new":
+            self._history.new_visit()
+        self._history.append(
+            [
+                NewEvent(
+                    kind=kind,
+                    item_id=ItemId(item_id),
+                    time=moment,
+                    stored_time=admitted.stored_time,
+                    quantity=quantity if admitted.keeps_quantity else 1.0,
+                    purposes=admitted.purposes,
+                )
+            ]
+        )
+        self._forget_old()
+        return Stored()
+
+    def new_visit(self) -> None:
+        """Let the next event start a visit: the shopper came in, or began a new basket."""
+        self._history.new_visit()
+
+    def rank(
+        self,
+        candidates: Sequence[ItemId | str | Candidate] | None = None,
+        *,
+        k: int = DEFAULT_K,
+    ) -> Page:
+        """Rank items for this shopper; always answers in the same shape. Changes nothing.
+
+        Args:
+            candidates: ids or `Candidate`; None takes the whole catalog. Ids the bundle does not
+                know are scored by back-off. One named twice counts once.
+            k: at least 1; fewer items come back when there are fewer candidates.
+
+        Returns:
+            The page; `Page.mode` and `Page.mode_reason` say whether the history was used and why.
+            A choice made while this runs is obeyed: what is returned after a withdrawal holds
+            nothing of what was withdrawn.
+
+        Raises:
+            ValueError: k is less than 1.
+            TypeError: a candidate is neither text nor `Candidate`.
+        """
+        if k < 1:
+            raise ValueError(f"k is {k}, wanted 1 or more")
+        asked = None if candidates is None else [_as_candidate(c) for c in candidates]
+        if self._ranker is None:
+            return self._unranked(asked, k=k, reason="no_bundle")
+        generation = self.consent.generation
+        events, reason = self._usable_events()
+        try:
+            page = self._ranked(self._ranker, events, reason, asked, k=k)
+            if self.consent.generation != generation or not self._still_permitted(page):
+                page = self._ranked(self._ranker, (), "consent_changed", asked, k=k)
+        except RuntimeGuardError:
+            return self._unranked(asked, k=k, reason="runtime_unguarded")
+        except ModelMismatchError:
+            return self._unranked(asked, k=k, reason="model_failed")
+        return page
+
+    def erase(self) -> None:
+        """Erase everything about the shopper: keys first, then history and choices.
+
+        Afterwards the device is as new: nothing is kept until the shopper is asked again. May be
+        repeated.
+
+        Raises:
+            KeyUnavailableError: the provider failed to destroy its key; the files are gone.
+        """
+        try:
+            self._history.destroy()
+        finally:
+            if self._folder is not None:
+                _remove_files(self._folder)
+            self.consent = self._new_consent()
+
+    def close(self) -> None:
+        """Close the files and forget the keys. May be repeated."""
+        self._history.close()
+
+    def _new_consent(self) -> Consent:
+        store: ChoiceStore = MemoryChoiceStore()
+        if self._folder is not None:
+            store = FileChoiceStore(self._folder / _CHOICES_FILE, self._history.sealer)
+        return Consent(self.policy, store, self._clock, self._withdrawn)
+
+    def _withdrawn(self, purpose: str) -> None:
+        self._history.drop_purpose(purpose)
+
+    def _keep_house(self) -> None:
+        """Erase what is due and move clock and bundle marks; before the first choice, nothing."""
+        if self.bundle is not None:
+            self.consent.not_before(self.bundle.manifest.issued_at)
+        with suppress(HistoryError):
+            newest = self._history.newest_time
+            if newest is not None:
+                self.consent.not_before(newest)
+            for purpose in self.consent.to_forget():
+                self._history.drop_purpose(purpose)
+            self._forget_old()
+        self.consent.advance_clock()
+
+    def _forget_old(self) -> None:
+        """Erase what is older than its purpose keeps."""
+        now = self.consent.effective_now()
+        for purpose in self.policy.purposes if self.policy is not None else ():
+            oldest = purpose.coarsen(now) - timedelta(days=purpose.retention_days)
+            self._history.drop_older(purpose.id, oldest)
+
+    def _usable_events(self) -> tuple[tuple[Event, ...], ModeReason]:
+        """Return what ranking may read now, and why it may read nothing."""
+        if self.policy is None:
+            return (), "no_policy"
+        if RANK_PURPOSE not in self.consent.given():
+            return (), "no_consent"
+        try:
+            kept = self._history.events(RANK_PURPOSE)
+        except HistoryError:
+            return (), "history_unavailable"
+        purpose, now = self.policy.purpose(RANK_PURPOSE), self.consent.effective_now()
+        events = tuple(event for event in kept if purpose.keeps(event.time, now=now))
+        return events, "consent_given" if events else "no_history"
+
+    def _still_permitted(self, page: Page) -> bool:
+        return page.mode == "generic" or RANK_PURPOSE in self.consent.given()
+
+    def _ranked(
+        self,
+        ranker: Ranker,
+        events: tuple[Event, ...],
+        reason: ModeReason,
+        candidates: Sequence[ItemId | Candidate] | None,
+        *,
+        k: int,
+    ) -> Page:
+        in_visit = bool(events) and events[-1].visit == self._current_visit()
+        items = ranker.rank(
+            events, candidates, now=self.consent.effective_now(), k=k, in_visit=in_visit
+        )
+        mode: Mode = "personal" if events else "generic"
+        rung: Rung = "visit" if in_visit else "history" if events else "popular"
+        return Page(items=items, mode=mode, mode_reason=reason, rung=rung)
+
+    def _current_visit(self) -> int:
+        try:
+            return self._history.current_visit()
+        except HistoryError:
+            return -1
+
+    def _unranked(
+        self, candidates: Sequence[ItemId | Candidate] | None, *, k: int, reason: ModeReason
+    ) -> Page:
+        items = caller_order(candidates, k=k)
+        return Page(items=items, mode="generic", mode_reason=reason, rung="caller_order")
+
+
+def _as_candidate(candidate: ItemId | str | Candidate) -> ItemId | Candidate:
+    if isinstance(candidate, Candidate):
+        return candidate
+    if isinstance(candidate, str):
+        return ItemId(candidate)
+    raise TypeError(f"a candidate is {type(candidate).__name__}, wanted str or Candidate")
+
+
+def _check_event(kind: str, item_id: object) -> None:
+    if kind not in KINDS:
+        raise ValueError(f"kind is {kind!r}, wanted one of {', '.join(KINDS)}")
+    if not isinstance(item_id, str):
+        raise TypeError(f"an item id is text, got {type(item_id).__name__}")
+
+
+def _checked_time(time: datetime, *, now: datetime) -> datetime:
+    if time.tzinfo is None:
+        raise ValueError("time must be aware, got a naive one")
+    if time > now:
+        raise ValueError("time lies in the future")
+    return time
+
+
+def _read(source: str | Path | bytes) -> bytes:
+    return source if isinstance(source, bytes) else Path(source).read_bytes()
+
+
+def _read_policy(source: str | Path | bytes | Policy | None) -> Policy | None:
+    if source is None or isinstance(source, Policy):
+        return source
+    return Policy.parse(_read(source))
+
+
+def _policy_in_force(bundle: VerifiedBundle | None, own: Policy | None) -> Policy | None:
+    """Return of both policies the stricter.
+
+    Raises:
+        PolicyError: it excludes categories, and the catalog has none to tell them by.
+    """
+    shipped = bundle.policy if bundle is not None else None
+    policy = own if shipped is None else Policy.parse(shipped)
+    if shipped is not None and policy is not None and own is not None:
+        policy = stricter(policy, own)
+    if policy is None or bundle is None:
+        return policy
+    if policy.sensitive.mode == "exclude" and not bundle.label.has_categories:
+        raise PolicyError(
+            "the policy excludes categories, but the bundle's catalog has none",
+            hint='train with categories, or state [sensitive] mode = "no-categories"',
+        )
+    return policy
+
+
+def _check_label(bundle: VerifiedBundle, policy: Policy | None, *, allow_unprotected: bool) -> None:
+    """Refuse a bundle whose numbers cover fewer shoppers than promised.
+
+    Raises:
+        BundleError: the label says unprotected, or less than the policy asks for.
+    """
+    label = bundle.label
+    if allow_unprotected:
+        return
+    if label.unprotected:
+        raise BundleError(
+            "the bundle's label says unprotected: numbers about few shoppers may be in it",
+            hint="for research on public data, pass allow_unprotected=True",
+        )
+    if policy is not None and label.min_shoppers < policy.min_shoppers:
+        raise BundleError(
+            f"the bundle's numbers cover at least {label.min_shoppers} shoppers, "
+            f"the policy wants {policy.min_shoppers}"
+        )
+
+
+def _remove_files(folder: Path) -> None:
+    (folder / _CHOICES_FILE).unlink(missing_ok=True)
