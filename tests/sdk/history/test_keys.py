@@ -366,6 +366,18 @@ def test_cheap_parameters_that_did_not_open_are_never_used_to_wrap() -> None:
     assert provider.wrap(ROOT, STORE)[0] == CHEAP_SCRYPT.function
 
 
+def test_a_rotation_keeps_the_parameters_that_opened_and_does_not_stretch_again() -> None:
+    wrapped = Passphrase("correct horse", CHEAP_SCRYPT).wrap(ROOT, STORE)
+    provider = Passphrase("correct horse")
+    provider.unwrap(wrapped, STORE)
+
+    again = provider.wrap(b"n" * 32, STORE)
+
+    # Function, cost and salt stand before the envelope.
+    assert again[:23] == wrapped[:23]
+    assert again[23:] != wrapped[23:]
+
+
 def test_the_default_costs_64_mebibytes_a_try() -> None:
     assert ARGON2ID.memory_kib == SCRYPT.memory_kib == 64 * 1024
 
