@@ -185,7 +185,7 @@ def test_a_plot_of_nothing_but_zeros_can_be_drawn() -> None:
 def test_an_interval_reads_as_value_and_both_ends() -> None:
     figure = Estimate(value=0.01, low=-0.002, high=0.02)
 
-    assert with_interval(figure, signed=True) == "+0.010 (−0.002 to +0.020)"
+    assert with_interval(figure, signed=True) == "+0.010 (−0.002\u00a0to\u00a0+0.020)"
 
 
 def test_a_report_replaces_an_older_one_in_one_step(tmp_path: Path) -> None:

@@ -71,11 +71,16 @@ def dot_panel(title: str, rows: Sequence[Dot], *, unit: str = "", signed: bool =
             (_LABELS, 0.36 / height, _RIGHT - _LABELS, (height - _HEAD_AND_FOOT) / height)
         )
         for at, row in enumerate(rows):
-            _draw(axes, row, at, text=f"{row.value:{'+' if signed else ''}.3f}{unit}")
+            _draw(axes, row, at, text=_written(row.value, signed=signed) + unit)
         _scale(axes, rows, signed=signed)
         _dress(axes, [row.label for row in rows])
         figure.text(0.0, 1.0, title, color=INK, weight="bold", va="top", size=_TEXT + 1)
     return figure
+
+
+def _written(value: float, *, signed: bool) -> str:
+    # The minus of the axis, not a hyphen.
+    return f"{value:{'+' if signed else ''}.3f}".replace("-", "\u2212")
 
 
 def _draw(axes: Axes, row: Dot, at: int, *, text: str) -> None:

@@ -50,8 +50,9 @@ def model_name(name: str) -> str:
 def with_interval(figure: Estimate, *, signed: bool = False) -> str:
     """Return a figure and its interval: ``0.363`` and both ends, with signs for a difference."""
     sign = "+" if signed else ""
-    between = " to " if signed else "–"
-    # A true minus sign is as wide as the plus, so the columns stand.
+    between = "\u00a0to\u00a0" if signed else "–\u2060"
+    # A true minus sign is as wide as the plus, so the columns stand; a cell breaks before the
+    # interval and never in it.
     text = f"{figure.value:{sign}.3f} ({figure.low:{sign}.3f}{between}{figure.high:{sign}.3f})"
     return text.replace("-", "−")
 
