@@ -1,0 +1,37 @@
+"""A clock that stands still until it is told to move."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+DEMO_NOW: Final = datetime(2026, 1, 15, 10, tzinfo=UTC)
+"""A morning two weeks after the demo bundle was issued."""
+
+
+class FixedClock:
+    """A clock for tests: `advance` it, and a visit ends, a notice lapses, a retention runs out.
+
+    Args:
+        now: what it shows at first; aware.
+
+    Raises:
+        ValueError: `now` is naive.
+    """
+
+    def __init__(self, now: datetime = DEMO_NOW) -> None:
+        if now.tzinfo is None:
+            raise ValueError("now must be aware, got a naive time")
+        self._now = now.astimezone(UTC)
+
+    def now(self) -> datetime:
+        """Return the moment it shows, UTC."""
+        return self._now
+
+    def advance(self, by: timedelta) -> None:
+        """Move the clock.
+
+        Args:
+            by: how far; negative to play a clock that someone set back.
+        """
+        self._now += by
