@@ -26,10 +26,11 @@ from shelfrank.errors import (
 )
 from shelfrank.history.store import History, NewEvent
 from shelfrank.ranking.fallback import caller_order
+from shelfrank.ranking.inputs import distinct_candidates
 from shelfrank.ranking.page import Page
 from shelfrank.ranking.ranker import DEFAULT_K, Ranker
 from shelfrank.ranking.session import require_guarded_runtime
-from shelfrank.types import KINDS, RANK_PURPOSE, Candidate, Dropped, ItemId, Stored
+from shelfrank.types import KINDS, RANK_PURPOSE, Dropped, ItemId, Stored
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from shelfrank.consent.store import ChoiceStore
     from shelfrank.history.keys import KeyProvider
     from shelfrank.ranking.page import Mode, ModeReason, Rung
-    from shelfrank.types import Clock, Event, Kind
+    from shelfrank.types import Candidate, Clock, Event, Kind
 
 _CHOICES_FILE = "choices"
 
@@ -167,7 +168,7 @@ class Device:
     def record(
         self,
         kind: Kind,
-        item_id: ItemId | str,
+        item_id: str,
         *,
         quantity: float = 1.0,
         time: datetime | None = None,
@@ -232,7 +233,7 @@ class Device:
 
     def rank(
         self,
-        candidates: Sequence[ItemId | str | Candidate] | None = None,
+        candidates: Sequence[str | Candidate] | None = None,
         *,
         k: int = DEFAULT_K,
     ) -> Page:
@@ -254,7 +255,7 @@ class Device:
         """
         if k < 1:
             raise ValueError(f"k is {k}, wanted 1 or more")
-        asked = None if candidates is None else [_as_candidate(c) for c in candidates]
+        asked = None if candidates is None else list(distinct_candidates(candidates).values())
         if self._ranker is None:
             return self._unranked(asked, k=k, reason="no_bundle")
         generation = self.consent.generation
@@ -340,7 +341,7 @@ class Device:
         ranker: Ranker,
         events: tuple[Event, ...],
         reason: ModeReason,
-        candidates: Sequence[ItemId | Candidate] | None,
+        candidates: Sequence[str | Candidate] | None,
         *,
         k: int,
     ) -> Page:
@@ -359,18 +360,10 @@ class Device:
             return -1
 
     def _unranked(
-        self, candidates: Sequence[ItemId | Candidate] | None, *, k: int, reason: ModeReason
+        self, candidates: Sequence[str | Candidate] | None, *, k: int, reason: ModeReason
     ) -> Page:
         items = caller_order(candidates, k=k)
         return Page(items=items, mode="generic", mode_reason=reason, rung="caller_order")
-
-
-def _as_candidate(candidate: ItemId | str | Candidate) -> ItemId | Candidate:
-    if isinstance(candidate, Candidate):
-        return candidate
-    if isinstance(candidate, str):
-        return ItemId(candidate)
-    raise TypeError(f"a candidate is {type(candidate).__name__}, wanted str or Candidate")
 
 
 def _check_event(kind: str, item_id: object) -> None:

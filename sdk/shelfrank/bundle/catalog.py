@@ -19,7 +19,7 @@ from shelfrank.errors import BundleFormatError, BundleVersionError
 from shelfrank.types import ItemId, ItemIdx
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 CATALOG_FORMATS: Final = (0,)
 MAGIC: Final = b"shelfcat"
@@ -154,6 +154,16 @@ class Catalog:
     def index_of(self, item_id: ItemId) -> ItemIdx | None:
         """Return an item's row, or None if this bundle does not know it."""
         return self._rows.get(item_id)
+
+    def rows_of(self, item_ids: Iterable[ItemId], *, missing: int) -> npt.NDArray[np.int64]:
+        """Return the rows of many items at once: int64, in their order.
+
+        Args:
+            item_ids: any.
+            missing: stands for an item that this bundle does not know.
+        """
+        find = self._rows.get
+        return np.array([find(item_id, missing) for item_id in item_ids], dtype=np.int64)
 
     def id_of(self, item_idx: ItemIdx) -> ItemId:
         """Return the id of the item in a row."""

@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from shelfrank.types import Candidate, ItemId, Language
 
 
-def caller_order(
-    candidates: Sequence[ItemId | Candidate] | None, *, k: int
-) -> tuple[RankedItem, ...]:
+def caller_order(candidates: Sequence[str | Candidate] | None, *, k: int) -> tuple[RankedItem, ...]:
     """Return the first `k` distinct candidates as they came; none when there is no list."""
     distinct = dict.fromkeys(candidate_id(candidate) for candidate in candidates or ())
     return tuple(

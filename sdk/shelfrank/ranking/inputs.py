@@ -6,7 +6,7 @@ translates ids to rows and times to ages. Pure.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from shelfrank.ranking.session import GraphInputs
 from shelfrank.types import KIND_CODES, VISIT_GAP, Candidate, ItemId
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     import numpy.typing as npt
@@ -36,7 +36,7 @@ _OLDEST_VISIT: Final = (1 << 17) - 1
 
 
 def candidate_rows(
-    candidates: Sequence[ItemId | Candidate], catalog: Catalog
+    candidates: Sequence[str | Candidate], catalog: Catalog
 ) -> npt.NDArray[np.int64]:
     """Return the graph's row of each candidate.
 
@@ -51,21 +51,54 @@ def candidate_rows(
     Raises:
         TypeError: something else than text or `Candidate`.
     """
-    return np.array([_row(candidate, catalog) for candidate in candidates], dtype=np.int64)
-
-
-def candidate_id(candidate: ItemId | Candidate) -> ItemId:
-    """Return the shop's key of a candidate."""
-    return candidate.item_id if isinstance(candidate, Candidate) else candidate
-
-
-def _row(candidate: ItemId | Candidate, catalog: Catalog) -> int:
-    if not isinstance(candidate, str | Candidate):
-        raise TypeError(f"a candidate is {type(candidate).__name__}, wanted str or Candidate")
-    known = catalog.index_of(candidate_id(candidate))
-    if known is not None:
-        return known
     unknown = catalog.n_items + len(catalog.categories)
+    rows = catalog.rows_of(candidate_ids(candidates), missing=unknown)
+    for place in np.flatnonzero(rows == unknown):
+        rows[place] = _new_item_row(candidates[int(place)], catalog, unknown)
+    return rows
+
+
+def distinct_candidates(
+    candidates: Sequence[str | Candidate],
+) -> Mapping[ItemId, str | Candidate]:
+    """Return candidates by id, in their order; the first of several with one id stands.
+
+    Raises:
+        TypeError: one is neither text nor `Candidate`.
+    """
+    ids = candidate_ids(candidates)
+    # The first of several with one id stands: filled from the back, the front wins.
+    by_id = dict(zip(reversed(ids), reversed(candidates), strict=True))
+    return {item_id: by_id[item_id] for item_id in ids}
+
+
+def candidate_ids(candidates: Sequence[str | Candidate]) -> Sequence[ItemId]:
+    """Return the shop's key of each candidate.
+
+    Raises:
+        TypeError: one is neither text nor `Candidate`.
+    """
+    # Plain ids are the usual case, and a thousand calls per ranking can be felt.
+    if set(map(type, candidates)) <= {str}:
+        return cast("Sequence[ItemId]", candidates)
+    return [candidate_id(candidate) for candidate in candidates]
+
+
+def candidate_id(candidate: str | Candidate) -> ItemId:
+    """Return the shop's key of a candidate.
+
+    Raises:
+        TypeError: it is something else than text or `Candidate`.
+    """
+    if isinstance(candidate, str):
+        return ItemId(candidate)
+    if isinstance(candidate, Candidate):
+        return candidate.item_id
+    raise TypeError(f"a candidate is {type(candidate).__name__}, wanted str or Candidate")
+
+
+def _new_item_row(candidate: str | Candidate, catalog: Catalog, unknown: int) -> int:
+    """Return the row that stands for new items of the candidate's category."""
     if isinstance(candidate, str) or candidate.category is None:
         return unknown
     category = catalog.category_idx_of(candidate.category)
@@ -130,6 +163,7 @@ def _newest_first(
     """Return 0 for the newest event; events of one moment share a rank."""
     if not visits.size:
         return visits
-    distinct, place = np.unique(np.stack([visits, orders]), axis=1, return_inverse=True)
-    rank: npt.NDArray[np.int64] = distinct.shape[1] - 1 - place.reshape(-1)
+    moments = visits * (int(orders.max()) + 1) + orders
+    distinct, place = np.unique(moments, return_inverse=True)
+    rank: npt.NDArray[np.int64] = distinct.size - 1 - place
     return rank

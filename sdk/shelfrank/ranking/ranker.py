@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from shelfrank.ranking.golden import check_golden
-from shelfrank.ranking.inputs import candidate_id, candidate_rows, graph_inputs
+from shelfrank.ranking.inputs import candidate_rows, distinct_candidates, graph_inputs
 from shelfrank.ranking.page import RankedItem
 from shelfrank.ranking.session import Session
 from shelfrank.ranking.why import sentence
@@ -98,7 +98,7 @@ class Ranker:
     def rank(
         self,
         events: Sequence[Event],
-        candidates: Sequence[ItemId | str | Candidate] | None = None,
+        candidates: Sequence[str | Candidate] | None = None,
         *,
         now: datetime,
         k: int = DEFAULT_K,
@@ -161,14 +161,11 @@ class Ranker:
         return self.part_names.index("popularity") if "popularity" in self.part_names else 0
 
     def _candidates(
-        self, candidates: Sequence[ItemId | str | Candidate] | None
+        self, candidates: Sequence[str | Candidate] | None
     ) -> tuple[list[ItemId] | None, npt.NDArray[np.int64]]:
         if candidates is None:
             return None, self._all_rows
-        distinct: dict[ItemId, ItemId | Candidate] = {}
-        for candidate in candidates:
-            known = ItemId(candidate) if isinstance(candidate, str) else candidate
-            distinct.setdefault(candidate_id(known), known)
+        distinct = distinct_candidates(candidates)
         return list(distinct), candidate_rows(list(distinct.values()), self.catalog)
 
 

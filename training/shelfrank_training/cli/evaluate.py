@@ -64,7 +64,7 @@ def command(
         Settings(cutoff=moment, protocol=protocol, columns=columns),
         progress=console.Bars(),
     )
-    _tell(evaluation)
+    tell(evaluation)
     if json_file == "-":
         console.emit_json(evaluation.to_json())
     elif json_file is not None:
@@ -113,7 +113,7 @@ def _write_json(path: Path, evaluation: Evaluation) -> None:
         raise DataError(f"{path} cannot be written ({error.strerror})") from None
 
 
-def _tell(evaluation: Evaluation) -> None:
+def tell(evaluation: Evaluation) -> None:
     """Draw the tables that people read, on stderr."""
     from shelfrank_training.evaluate.sections import model_name
     from shelfrank_training.evaluate.tally import SCOPES
