@@ -54,10 +54,13 @@ def _tell_household(demo: Demo) -> None:
         f"{shown.purchases:,} lines recorded; before it was asked: {shown.before.mode} "
         f"({shown.before.mode_reason})"
     )
-    rows = [
-        (shown.titles[item.item_id], f"{item.score:.2f}", item.why("en")) for item in shown.page
-    ]
-    console.table("What its device ranks, and why", ["product", "score", "why"], rows)
+    pages = {
+        "What its device ranks, and why": shown.page,
+        "Of what it never bought before": shown.discoveries,
+    }
+    for title, page in pages.items():
+        rows = [(shown.titles[item.item_id], f"{item.score:.2f}", item.why("en")) for item in page]
+        console.table(title, ["product", "score", "why"], rows)
 
 
 def _tell_weight(demo: Demo) -> None:

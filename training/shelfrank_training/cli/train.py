@@ -37,7 +37,11 @@ def command(
         aggregates,
         catalog,
         out,
-        settings=TrainSettings(policy=policy, columns=read_columns(mapped, dropped), overwrite=force),
+        settings=TrainSettings(
+            policy=policy,
+            columns=read_columns(mapped, dropped),
+            overwrite=force,
+        ),
         progress=console.Bars(),
     )
     rows = [

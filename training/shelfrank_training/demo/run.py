@@ -14,7 +14,7 @@ from shelfrank_training.aggregates.settings import AggregateSettings
 from shelfrank_training.demo.household import (
     Shown,
     Signed,
-    choose_household,
+    held_out_by_lines,
     read_purchases,
     show_household,
 )
@@ -115,10 +115,11 @@ def run_demo(out: Path, *, overwrite: bool = False, progress: Progress) -> Demo:
         progress=progress,
     )
     signed = _sign(out, source.events)
-    household = choose_household(source.events, HOLDOUT, CUTOFF)
-    shown = show_household(out, signed, household, cutoff=CUTOFF, progress=progress)
+    households = held_out_by_lines(source.events, HOLDOUT, CUTOFF)
+    middle = households[len(households) // 2]
+    shown = show_household(out, signed, middle, cutoff=CUTOFF, progress=progress)
     with progress.stage("time a ranking"):
-        past = [p for p in read_purchases(source.events, household) if p.time < CUTOFF]
+        past = [p for p in read_purchases(source.events, households[-1]) if p.time < CUTOFF]
         times = time_ranking(signed.bundle, signed.root, past, now=CUTOFF)
     evaluation = evaluate(out / "model", source.events, Settings(cutoff=CUTOFF), progress=progress)
     return Demo(

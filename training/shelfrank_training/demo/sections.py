@@ -22,6 +22,7 @@ from shelfrank_training.evaluate.sections import evaluation_sections
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from shelfrank import Page
     from shelfrank_training.demo.run import Demo
 
 _TRANSLATED = 3
@@ -62,19 +63,25 @@ def _summary(demo: Demo) -> Section:
                     ("Data", f"{source.lines:,} purchase lines, {source.products:,} products"),
                     (
                         "Left out",
-                        (f"{source.empty_lines:,} lines without quantity, "
-                        f"{source.unlisted_lines:,} of products that are not listed"),
+                        (
+                            f"{source.empty_lines:,} lines without quantity, "
+                            f"{source.unlisted_lines:,} of products that are not listed"
+                        ),
                     ),
                     (
                         "Excluded as sensitive",
-                        (f"{demo.excluded.products:,} products and {demo.excluded.lines:,} lines: "
-                        "medicine, contraception, alcohol, tobacco, baby and the like"),
+                        (
+                            f"{demo.excluded.products:,} products, {demo.excluded.lines:,} lines: "
+                            "medicine, contraception, alcohol, tobacco, baby and the like"
+                        ),
                     ),
                     ("Trained on", f"{info.shoppers:,} households, before {info.time_to:%d %B %Y}"),
                     (
                         "Every number covers",
-                        (f"at least {info.min_shoppers} households; of each at most "
-                        f"{info.max_items} products count"),
+                        (
+                            f"at least {info.min_shoppers} households; of each at most "
+                            f"{info.max_items} products count"
+                        ),
                     ),
                     ("Measured on", "households that training never saw"),
                 ]
@@ -85,15 +92,6 @@ def _summary(demo: Demo) -> Section:
 
 def _household(demo: Demo) -> Section:
     shown = demo.shown
-    rows = [
-        (
-            f"{place}. {shown.titles[item.item_id]}",
-            f"{item.score:.2f}",
-            item.why("en"),
-            "yes" if item.item_id in shown.bought else "",
-        )
-        for place, item in enumerate(shown.page, start=1)
-    ]
     dropped = ", ".join(
         f"{count:,} {reason.replace('_', ' ')}"
         for reason, count in sorted(shown.outcomes.items())
@@ -101,7 +99,7 @@ def _household(demo: Demo) -> Section:
     )
     reasons = [
         (shown.titles[item.item_id], *(item.why(language) for language in LANGUAGES))
-        for item in shown.page[:_TRANSLATED]
+        for item in (*shown.page[:_TRANSLATED], *shown.discoveries[:_TRANSLATED])
     ]
     return Section(
         "One household's device",
@@ -120,14 +118,15 @@ def _household(demo: Demo) -> Section:
                     ("After", f"{shown.page.mode}, from its {shown.page.rung}"),
                 ]
             ),
-            Table(
-                columns=["product", "score", "why", "bought later"],
-                rows=rows,
-                caption=(
-                    "The page, best first. “Bought later” is what this household did after the "
-                    f"cutoff. {demo.evaluation.bounds}."
-                ),
-                align="lrll",
+            _page(
+                demo,
+                shown.page,
+                "The page, best first. “Bought later” is what this household did after the cutoff.",
+            ),
+            _page(
+                demo,
+                shown.discoveries,
+                "The same call with only products that the household had never bought.",
             ),
             Table(
                 columns=["product", *LANGUAGES],
@@ -136,6 +135,25 @@ def _household(demo: Demo) -> Section:
                 align="llll",
             ),
         ],
+    )
+
+
+def _page(demo: Demo, page: Page, caption: str) -> Table:
+    shown = demo.shown
+    rows = [
+        (
+            f"{place}. {shown.titles[item.item_id]}",
+            f"{item.score:.2f}",
+            item.why("en"),
+            "yes" if item.item_id in shown.bought else "",
+        )
+        for place, item in enumerate(page, start=1)
+    ]
+    return Table(
+        columns=["product", "score", "why", "bought later"],
+        rows=rows,
+        caption=f"{caption} {demo.evaluation.bounds}.",
+        align="lrll",
     )
 
 

@@ -124,13 +124,21 @@ def _catalog(products: pa.Table) -> pa.Table:
     return pa.table(
         {
             "item_id": products["product_id"].cast(pa.string()),
-            "title": pc.utf8_title(products["product_type"].cast(pa.string())),
+            "title": _title(products),
             "category": pc.binary_join_element_wise(
                 _segment(products["department"]), _segment(products["product_category"]), "/"
             ),
             "brand": products["brand"].cast(pa.string()),
         }
     )
+
+
+def _title(products: pa.Table) -> pa.ChunkedArray:
+    """Return type and size, such as "Fluid Milk White Only, 1 GA"; the data set has no names."""
+    kind = pc.utf8_title(products["product_type"].cast(pa.string()))
+    size = pc.utf8_trim_whitespace(products["package_size"].cast(pa.string()))
+    sized = pc.binary_join_element_wise(kind, pc.if_else(pc.equal(size, ""), None, size), ", ")
+    return pc.coalesce(sized, kind)
 
 
 def _segment(names: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -174,8 +174,14 @@ def _convert_category(scope: Any, operator: Any, container: Any) -> None:
     call = _part_call(scope, operator, container)
     write = call.write
     category_of = write.constant("category_of", call.estimator.category_of_)
-    source = write.node("Gather", category_of, call.input["past_item"], axis=0)
-    dense = _spread(write, "table", call.estimator.table_, source, call.input["past_activity"])
+    of_items = write.to_int64(write.node("Gather", category_of, call.input["past_item"], axis=0))
+    # Added up by category first: a long history has many items, but few categories.
+    total = write.scatter_add(
+        call.estimator.table_.n_targets, of_items, call.input["past_activity"]
+    )
+    source = write.node("Unique", of_items, sorted=1)
+    weight = write.node("Gather", total, source, axis=0)
+    dense = _spread(write, "table", call.estimator.table_, source, weight)
     target = write.node("Gather", category_of, call.input["candidate"], axis=0)
     write.into(call.outputs[0], "Gather", dense, target, axis=0)
 

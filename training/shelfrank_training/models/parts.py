@@ -199,7 +199,8 @@ class Category(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no ty
     ``weight * activity(i) * (log lift(category of i, category of candidate) - usual)``, where
     `usual` is the target category's mean lift over all sources: without it, shoppers who take much
     would be steered to whatever every busy shopper takes. Within one category the lift is that of
-    its shoppers against chance. Carries rare and new items; a catalog without categories gets 0 everywhere.
+    its shoppers against chance. Carries rare and new items; a catalog without categories gets 0
+    everywhere.
 
     Args:
         weight: of this part.
