@@ -76,8 +76,10 @@ def candidate_ids(candidates: Sequence[str | Candidate]) -> Sequence[ItemId]:
     """Return the shop's key of each candidate.
 
     Raises:
-        TypeError: one is neither text nor `Candidate`.
+        TypeError: one is neither text nor `Candidate`, or a text stands in place of the list.
     """
+    if isinstance(candidates, str):
+        raise TypeError("candidates are one text, wanted a list: it would be ranked by letter")
     # Plain ids are the usual case, and a thousand calls per ranking can be felt.
     if set(map(type, candidates)) <= {str}:
         return cast("Sequence[ItemId]", candidates)

@@ -17,7 +17,7 @@ from shelfrank.ranking.inputs import candidate_rows, distinct_candidates, graph_
 from shelfrank.ranking.page import RankedItem
 from shelfrank.ranking.session import Session
 from shelfrank.ranking.why import sentence
-from shelfrank.types import Candidate, ItemId, ItemIdx
+from shelfrank.types import KIND_CODES, Candidate, ItemId, ItemIdx
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -185,17 +185,37 @@ class _Explanation:
 
     def why(self, row: int, *, language: Language, audience: Audience) -> str:
         """Name the part that lifts the item most above the average candidate."""
+        reason, item = self._reason(row)
+        title = None if item is None else self._title(item)
+        return sentence(reason, language=language, audience=audience, item=title)
+
+    def _reason(self, row: int) -> tuple[str, int | None]:
+        """Return the reason and the past item behind it, if one is; only what is so (design P9).
+
+        To stand above an average that dislikes pull down is no reason by itself: a part of the
+        shopper's own counts only where an item they did not dislike added to it.
+        """
         lead = self.parts[row] - self.usual
-        part = int(np.argmax(lead))
-        name = self.ranker.part_names[part]
-        if name == "popularity" or not self.inputs.event_item.size:
-            return sentence("popularity", language=language, audience=audience)
-        source = int(np.argmax(self._by_item[:, row, part]))
-        item = self._past_items[source]
-        if name == "repeat" and np.unique(self._visits_of(item)).size < 2:
-            name = "repeat_once"
-        title = self.ranker.catalog.title(ItemIdx(item)) or self.ranker.catalog.id_of(ItemIdx(item))
-        return sentence(name, language=language, audience=audience, item=title.strip())
+        # A single candidate leads in nothing; then its largest part comes first.
+        for part in np.lexsort((-self.parts[row], -lead)):
+            name = self.ranker.part_names[int(part)]
+            if name == "popularity":
+                if lead[part] > 0:
+                    return name, None
+            elif lead[part] >= 0 and self._liked.any():
+                added = np.where(self._liked, self._by_item[:, row, part], np.float32(0))
+                if added.max() > 0:
+                    return self._own_reason(name, self._past_items[int(np.argmax(added))])
+        return ("bystander" if self._past_items else "generic"), None
+
+    def _own_reason(self, name: str, item: int) -> tuple[str, int]:
+        visits = self.inputs.event_visit[self.inputs.event_item == item]
+        once = name == "repeat" and np.unique(visits).size < 2
+        return "repeat_once" if once else name, item
+
+    def _title(self, item: int) -> str:
+        catalog = self.ranker.catalog
+        return (catalog.title(ItemIdx(item)) or catalog.id_of(ItemIdx(item))).strip()
 
     def contributions(self, row: int) -> Mapping[ItemId, float]:
         """Sum each past item's parts; see `RankedItem.contributions`."""
@@ -204,13 +224,15 @@ class _Explanation:
         id_of = self.ranker.catalog.id_of
         return {id_of(ItemIdx(self._past_items[place])): float(added[place]) for place in order}
 
-    def _visits_of(self, item: int) -> npt.NDArray[np.int64]:
-        visits: npt.NDArray[np.int64] = self.inputs.event_visit[self.inputs.event_item == item]
-        return visits
-
     @cached_property
     def _past_items(self) -> list[int]:
         return [int(item) for item in np.unique(self.inputs.event_item)]
+
+    @cached_property
+    def _liked(self) -> npt.NDArray[np.bool_]:
+        """Return which past items were not disliked: bool, shape (past items,)."""
+        dislikes = self.inputs.event_item[self.inputs.event_kind == KIND_CODES["dislike"]]
+        return ~np.isin(np.array(self._past_items, dtype=np.int64), dislikes)
 
     @cached_property
     def _by_item(self) -> npt.NDArray[np.float32]:
