@@ -86,10 +86,19 @@ def _convert_history(scope: Any, operator: Any, container: Any) -> None:
         write.node("Mul", key, write.integers("kinds", _KINDS)),
         call.input["event_kind"],
     )
-    _, first = write.nodes("Unique", key, outputs=2, sorted=1)
+    _, first, place = write.nodes("Unique", key, outputs=3, sorted=1)
     write.into(out["visit_item"], "Gather", item, first, axis=0)
     write.into(out["visit_number"], "Gather", visit, first, axis=0)
-    write.into(out["visit_age_days"], "Gather", call.input["event_age_days"], first, axis=0)
+    # Whatever order the events come in: the latest of several is the one that counts.
+    write.into(
+        out["visit_age_days"],
+        "ScatterElements",
+        write.node("Gather", call.input["event_age_days"], first, axis=0),
+        place,
+        call.input["event_age_days"],
+        axis=0,
+        reduction="min",
+    )
     kind = write.node("Gather", call.input["event_kind"], first, axis=0)
     kind_weights = write.constant("kind_weights", reader.kind_weights_)
     write.into(out["visit_weight"], "Gather", kind_weights, kind, axis=0)

@@ -54,8 +54,8 @@ class HistoryState:
 class HistoryReader(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
     """Turn events into `HistoryState`.
 
-    Several events of one kind with one item in one visit count once: a basket line split in two is
-    not twice the interest. Every number is a function of one item's events, so parts stay additive.
+    Several events of one kind with one item in one visit count once, at the latest of their times:
+    a basket line split in two is not twice the interest. Every number is a function of one item's events, so parts stay additive.
 
     Args:
         activity_half_life_days: see `ACTIVITY_HALF_LIFE_DAYS`; positive.
@@ -73,11 +73,10 @@ class HistoryReader(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships 
     def read(self, inputs: GraphInputs) -> HistoryState:
         """Summarise the events of `inputs`; an empty history gives empty arrays."""
         keys = np.stack([inputs.event_item, inputs.event_visit, inputs.event_kind])
-        first = (
-            np.unique(keys, axis=1, return_index=True)[1] if keys.size else np.zeros(0, np.int64)
-        )
-        item, kind = inputs.event_item[first], inputs.event_kind[first]
-        age = inputs.event_age_days[first].astype(np.float64)
+        distinct, place = np.unique(keys, axis=1, return_inverse=True)
+        item, visit, kind = distinct.astype(np.int64)
+        age = np.full(item.size, np.inf)
+        np.minimum.at(age, place.reshape(-1), inputs.event_age_days.astype(np.float64))
         weight = self.kind_weights_[kind].astype(np.float64)
         disliked = np.zeros(self.n_rows_)
         disliked[item[kind == KIND_CODES["dislike"]]] = 1
@@ -86,7 +85,7 @@ class HistoryReader(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships 
         past = np.unique(item)
         return HistoryState(
             visit_item=item,
-            visit_number=inputs.event_visit[first],
+            visit_number=visit,
             visit_age_days=age,
             visit_weight=weight,
             past_item=past,
