@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from shelfrank.errors import ShelfrankError
 
@@ -44,11 +44,17 @@ def emit_json(value: object) -> None:
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))
 
 
-def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Draw a table on stderr; the first column is text, the others are right-aligned."""
+def table(
+    title: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    text: Collection[str] = (),
+) -> None:
+    """Draw a table on stderr; the first column and those in `text` are text, others numbers."""
     drawn = Table(title=title, title_justify="left")
     for number, column in enumerate(columns):
-        drawn.add_column(column, justify="left" if number == 0 else "right")
+        drawn.add_column(column, justify="left" if not number or column in text else "right")
     for row in rows:
         drawn.add_row(*row)
     stderr.print(drawn)

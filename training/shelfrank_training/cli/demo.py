@@ -60,7 +60,7 @@ def _tell_household(demo: Demo) -> None:
     }
     for title, page in pages.items():
         rows = [(shown.titles[item.item_id], f"{item.score:.2f}", item.why("en")) for item in page]
-        console.table(title, ["product", "score", "why"], rows)
+        console.table(title, ["product", "score", "why"], rows, text=["why"])
 
 
 def _tell_weight(demo: Demo) -> None:
