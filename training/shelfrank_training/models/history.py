@@ -55,7 +55,8 @@ class HistoryReader(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships 
     """Turn events into `HistoryState`.
 
     Several events of one kind with one item in one visit count once, at the latest of their times:
-    a basket line split in two is not twice the interest. Every number is a function of one item's events, so parts stay additive.
+    a basket line split in two is not twice the interest. Every number is a function of one item's
+    events, so parts stay additive.
 
     Args:
         activity_half_life_days: see `ACTIVITY_HALF_LIFE_DAYS`; positive.
