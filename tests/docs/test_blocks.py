@@ -89,6 +89,8 @@ def test_every_command_of_a_console_block_exists(block):
         ("python -m venv .venv && . .venv/bin/activate && pip install -e '.[demo]'", None),
         ("sh examples/train_on_your_data/train.sh shop", None),
         ("A=1 python examples/quickstart/quickstart.py > out.txt  # writes a file", None),
+        (".venv-x/bin/shelfrank train A && uv sync", None),
+        (".venv-x/bin/shelfrank guess", "shelfrank has no command guess"),
         ("shelfrank guess A", "shelfrank has no command guess"),
         ("shelfrank train A --quickly", "shelfrank train has no option --quickly"),
         ("shelfrank bundle forge", "shelfrank bundle has no command forge"),

@@ -18,9 +18,12 @@ from support.markdown import REPOSITORY
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-# What every shell has; nothing of ours to check.
-_SHELL: Final = frozenset({"cd", "export", "source", ".", "mkdir", "cat", "ls", "git", "echo"})
+# What shells and other projects have; nothing of ours to check.
+_OTHERS: Final = frozenset(
+    {"cd", "export", "source", ".", "mkdir", "cat", "ls", "git", "echo", "uv", "pytest"}
+)
 _SEPARATORS: Final = frozenset({"&&", "||", "|", ";"})
+_ENVIRONMENT: Final = re.compile(r"^(\./)?\.venv[\w.-]*/bin/")
 _ASSIGNMENT: Final = re.compile(r"[A-Za-z_]\w*=.*")
 
 
@@ -50,7 +53,9 @@ def commands(code: str) -> Iterator[list[str]]:
 def problem(words: Sequence[str]) -> str | None:
     """Return what is wrong with a command, or None."""
     name, *arguments = words
-    if name in _SHELL:
+    # The reader has just made that environment; here it has another name.
+    name = _ENVIRONMENT.sub("", name)
+    if name in _OTHERS:
         return None
     check = _CHECKS.get(name)
     if check is not None:

@@ -1,0 +1,75 @@
+"""Every row of the threat model is held by tests that exist."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+import pytest
+
+from support.markdown import REPOSITORY, table_rows
+
+PAGE = REPOSITORY / "sdk/docs/threat-model.md"
+ROWS = {row[0]: row for row in table_rows(PAGE)}
+
+
+def named_tests(source):
+    """Return the tests of a module as pytest names them, classes included."""
+    names = set()
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.FunctionDef):
+            names.add(node.name)
+        elif isinstance(node, ast.ClassDef):
+            names |= {f"{node.name}::{f.name}" for f in node.body if isinstance(f, ast.FunctionDef)}
+    return names
+
+
+def missing(cell):
+    """Return which of the tests that a cell names do not exist."""
+    named = re.findall(r"`(tests/[\w/]+\.py)::([\w:]+)`", cell)
+    assert named, "a row without a test"
+    return [
+        f"{path}::{name}"
+        for path, name in named
+        if not (REPOSITORY / path).is_file()
+        or not name.rpartition("::")[2].startswith("test_")
+        or name not in named_tests((REPOSITORY / path).read_text(encoding="utf-8"))
+    ]
+
+
+@pytest.mark.parametrize("number", ROWS)
+def test_the_tests_that_a_row_names_exist(number):
+    row = ROWS[number]
+
+    assert len(row) == 6
+    assert all(row[cell] for cell in (1, 2, 3))
+    assert missing(row[5]) == []
+
+
+def test_rows_are_numbered_once_and_in_order():
+    numbers = [row[0] for row in table_rows(PAGE)]
+
+    assert len(set(numbers)) == len(numbers)
+    by_letter: dict[str, list[int]] = {}
+    for number in numbers:
+        by_letter.setdefault(number[0], []).append(int(number[1:]))
+    assert all(found == list(range(1, len(found) + 1)) for found in by_letter.values())
+    assert set(by_letter) == {"B", "H", "C", "T"}
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "`tests/docs/test_threat_model.py::test_that_is_not_there`",
+        "`tests/docs/test_none.py::test_the_tests_that_a_row_names_exist`",
+        "`tests/docs/test_threat_model.py::missing`",
+        "`tests/sdk/consent/test_engine.py::test_only_what_was_written_here_counts_as_shown`",
+    ],
+)
+def test_a_test_that_does_not_exist_is_found(cell):
+    assert missing(cell) == [cell.strip("`")]
+
+
+def test_a_row_without_a_test_is_refused():
+    with pytest.raises(AssertionError, match="without a test"):
+        missing("trust us")
