@@ -9,8 +9,10 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from threading import RLock
 from typing import TYPE_CHECKING, Literal, Self
 
+from shelfrank.bundle.files import read_bundle_file, read_root_file
 from shelfrank.bundle.verify import verify_bundle
 from shelfrank.clock import SystemClock
 from shelfrank.consent.admission import Admitted, admit_event, admit_item
@@ -69,6 +71,8 @@ class Device:
         self._history = history
         self._folder = folder
         self._clock = clock
+        # Between asking for consent and writing, nothing may be withdrawn or erased.
+        self._writing = RLock()
         self._ranker = Ranker(bundle) if bundle is not None else None
         self.consent = self._new_consent()
 
@@ -126,7 +130,8 @@ class Device:
         clock = clock or SystemClock()
         place = None if folder is None else Path(folder)
         # Everything that can be refused is checked before the history is touched.
-        offered = None if bundle is None else _read(bundle)
+        offered = bundle if isinstance(bundle, bytes | None) else read_bundle_file(Path(bundle))
+        root = trust if isinstance(trust, bytes | None) else read_root_file(Path(trust))
         own = _read_policy(policy)
         if place is None or key is None:
             history = History.in_memory(clock=clock)
@@ -134,8 +139,8 @@ class Device:
             history = History.open(place, key, clock=clock)
         try:
             verified = None
-            if offered is not None and trust is not None:
-                verified = verify_bundle(offered, trust=_read(trust), now=clock.now())
+            if offered is not None and root is not None:
+                verified = verify_bundle(offered, trust=root, now=clock.now())
             in_force = _policy_in_force(verified, own)
             if verified is not None:
                 _check_label(verified, in_force, allow_unprotected=allow_unprotected)
@@ -194,19 +199,31 @@ class Device:
         _check_event(kind, item_id)
         now = self._clock.now()
         moment = now if time is None else _checked_time(time, now=now)
+        with self._writing:
+            return self._record(kind, ItemId(item_id), moment, quantity=quantity, visit=visit)
+
+    def _record(
+        self,
+        kind: Kind,
+        item_id: ItemId,
+        time: datetime,
+        *,
+        quantity: float,
+        visit: Literal["current", "new"],
+    ) -> Stored | Dropped:
         given = self.consent.given()
         if self.policy is None or not given:
             return Dropped("no_consent")
         if self.bundle is None:
             return Dropped("no_bundle")
         catalog = self.bundle.catalog
-        row = catalog.index_of(ItemId(item_id))
+        row = catalog.index_of(item_id)
         category = None if row is None else catalog.category(row)
         refused = admit_item(self.policy, known=row is not None, category=category)
         if refused is not None:
             return Dropped(refused)
         admitted = admit_event(
-            self.policy, given, kind, time=moment, now=self.consent.effective_now()
+            self.policy, given, kind, time=time, now=self.consent.effective_now()
         )
         if not isinstance(admitted, Admitted):
             return Dropped(admitted)
@@ -216,8 +233,8 @@ class Device:
             [
                 NewEvent(
                     kind=kind,
-                    item_id=ItemId(item_id),
-                    time=moment,
+                    item_id=item_id,
+                    time=time,
                     stored_time=admitted.stored_time,
                     quantity=quantity if admitted.keeps_quantity else 1.0,
                     purposes=admitted.purposes,
@@ -258,11 +275,13 @@ class Device:
         asked = None if candidates is None else list(distinct_candidates(candidates).values())
         if self._ranker is None:
             return self._unranked(asked, k=k, reason="no_bundle")
-        generation = self.consent.generation
+        consent, generation = self.consent, self.consent.generation
         events, reason = self._usable_events()
         try:
+            require_guarded_runtime()
             page = self._ranked(self._ranker, events, reason, asked, k=k)
-            if self.consent.generation != generation or not self._still_permitted(page):
+            unchanged = self.consent is consent and consent.generation == generation
+            if not (unchanged and self._still_permitted(page)):
                 page = self._ranked(self._ranker, (), "consent_changed", asked, k=k)
         except RuntimeGuardError:
             return self._unranked(asked, k=k, reason="runtime_unguarded")
@@ -279,12 +298,13 @@ class Device:
         Raises:
             KeyUnavailableError: the provider failed to destroy its key; the files are gone.
         """
-        try:
-            self._history.destroy()
-        finally:
-            if self._folder is not None:
-                _remove_files(self._folder)
-            self.consent = self._new_consent()
+        with self._writing:
+            try:
+                self._history.destroy()
+            finally:
+                if self._folder is not None:
+                    _remove_files(self._folder)
+                self.consent = self._new_consent()
 
     def close(self) -> None:
         """Close the files and forget the keys. May be repeated."""
@@ -297,7 +317,8 @@ class Device:
         return Consent(self.policy, store, self._clock, self._withdrawn)
 
     def _withdrawn(self, purpose: str) -> None:
-        self._history.drop_purpose(purpose)
+        with self._writing:
+            self._history.drop_purpose(purpose)
 
     def _keep_house(self) -> None:
         """Erase what is due and move clock and bundle marks; before the first choice, nothing."""
@@ -313,11 +334,11 @@ class Device:
         self.consent.advance_clock()
 
     def _forget_old(self) -> None:
-        """Erase what is older than its purpose keeps."""
+        """Erase what its purpose keeps no longer: exactly what `Purpose.keeps` says no to."""
         now = self.consent.effective_now()
         for purpose in self.policy.purposes if self.policy is not None else ():
-            oldest = purpose.coarsen(now) - timedelta(days=purpose.retention_days)
-            self._history.drop_older(purpose.id, oldest)
+            newest_old = now - timedelta(days=purpose.retention_days)
+            self._history.drop_older(purpose.id, newest_old + timedelta.resolution)
 
     def _usable_events(self) -> tuple[tuple[Event, ...], ModeReason]:
         """Return what ranking may read now, and why it may read nothing."""
@@ -381,14 +402,10 @@ def _checked_time(time: datetime, *, now: datetime) -> datetime:
     return time
 
 
-def _read(source: str | Path | bytes) -> bytes:
-    return source if isinstance(source, bytes) else Path(source).read_bytes()
-
-
 def _read_policy(source: str | Path | bytes | Policy | None) -> Policy | None:
     if source is None or isinstance(source, Policy):
         return source
-    return Policy.parse(_read(source))
+    return Policy.parse(source if isinstance(source, bytes) else Path(source).read_bytes())
 
 
 def _policy_in_force(bundle: VerifiedBundle | None, own: Policy | None) -> Policy | None:

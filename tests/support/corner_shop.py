@@ -72,8 +72,8 @@ def aggregates(
     def shoppers() -> int:
         return int(rng.integers(min_shoppers, 200))
 
-    def weight(scale: int = 1000) -> int:
-        return int(rng.integers(1, 150 * scale))
+    def weight() -> int:
+        return int(rng.integers(1, 1000 * min_shoppers))
 
     def some(keys: Iterable[tuple[str, ...]]) -> list[tuple[str, ...]]:
         return [key for key in keys if rng.random() < 0.5]
