@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -75,3 +77,16 @@ def test_a_fixed_clock_stands_still_in_utc_until_it_is_moved() -> None:
 def test_a_fixed_clock_without_a_zone_is_misuse() -> None:
     with pytest.raises(ValueError, match="naive"):
         testing.FixedClock(datetime(2026, 5, 1))  # noqa: DTZ001 - that is what is refused
+
+
+def test_importing_it_is_as_light_as_importing_shelfrank() -> None:
+    look = (
+        "import shelfrank.testing, sys; "
+        "print(sorted({'numpy', 'onnxruntime', 'cryptography'} & set(sys.modules)))"
+    )
+
+    done = subprocess.run(  # noqa: S603 - our own code
+        [sys.executable, "-c", look], capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout == "[]\n"
