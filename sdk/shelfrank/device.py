@@ -6,11 +6,14 @@ shape; without consent, history or model it answers generically and says so.
 
 from __future__ import annotations
 
+import sys
+import traceback
 from contextlib import suppress
 from datetime import timedelta
+from functools import wraps
 from pathlib import Path
 from threading import RLock
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Literal, ParamSpec, Self, TypeVar
 
 from shelfrank.bundle.files import read_bundle_file, read_root_file
 from shelfrank.bundle.verify import verify_bundle
@@ -35,7 +38,7 @@ from shelfrank.ranking.session import require_guarded_runtime
 from shelfrank.types import KINDS, RANK_PURPOSE, Dropped, ItemId, Stored
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from shelfrank.bundle.verify import VerifiedBundle
@@ -45,6 +48,41 @@ if TYPE_CHECKING:
     from shelfrank.types import Candidate, Clock, Event, Kind
 
 _CHOICES_FILE = "choices"
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _tells_no_locals(call: Callable[P, R]) -> Callable[P, R]:
+    """Let errors out of `call` with files and lines, but without the variables of its frames.
+
+    Crash reporters send the local variables of every frame along; in here those are item ids,
+    plaintext and keys (design P1).
+    """
+
+    @wraps(call)
+    def told(*args: P.args, **kwargs: P.kwargs) -> R:
+        handled = sys.exception()
+        try:
+            return call(*args, **kwargs)
+        except BaseException as error:
+            _forget_locals(error, until=handled)
+            del args, kwargs, handled
+            raise
+
+    return told
+
+
+def _forget_locals(error: BaseException, *, until: BaseException | None) -> None:
+    """Clear the frames of an error and of those it hangs on, except what the app was handling."""
+    waiting: list[BaseException | None] = [error]
+    seen = {id(until)}
+    while waiting:
+        current = waiting.pop()
+        if current is not None and id(current) not in seen:
+            seen.add(id(current))
+            traceback.clear_frames(current.__traceback__)
+            waiting += [current.__cause__, current.__context__]
 
 
 class Device:
@@ -87,6 +125,7 @@ class Device:
         self.close()
 
     @classmethod
+    @_tells_no_locals
     def open(  # noqa: PLR0913 - the public contract: what a device needs, by keyword
         cls,
         folder: str | Path | None,
@@ -170,6 +209,7 @@ class Device:
         finally:
             _remove_files(place)
 
+    @_tells_no_locals
     def record(
         self,
         kind: Kind,
@@ -248,6 +288,7 @@ class Device:
         """Let the next event start a visit: the shopper came in, or began a new basket."""
         self._history.new_visit()
 
+    @_tells_no_locals
     def rank(
         self,
         candidates: Sequence[str | Candidate] | None = None,
@@ -316,6 +357,7 @@ class Device:
             store = FileChoiceStore(self._folder / _CHOICES_FILE, self._history.sealer)
         return Consent(self.policy, store, self._clock, self._withdrawn)
 
+    @_tells_no_locals
     def _withdrawn(self, purpose: str) -> None:
         with self._writing:
             self._history.drop_purpose(purpose)
