@@ -89,12 +89,16 @@ class Next(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
     """What usually follows what this shopper just took.
 
     Inside the current visit: transitions in both directions, the backward ones at half, divided by
-    ``source popularity ** 0.6 * target popularity ** 0.2``, summed over the visit's events with
-    weight ``exp(-rank / 4)`` (sequential rules; learning study, B "SR-bi"). At a visit's start: the
-    shrunk log lift of "taken in the visit after", summed over the items of the visit before.
+    ``source popularity ** 0.6 * target popularity ** 0.2``, bent to a logarithm where large, summed
+    over the visit's events with weight ``exp(-rank / 4)`` (sequential rules, SR, both ways). At a
+    visit's start: the shrunk log lift of "taken in the visit after", summed over the items of the
+    visit before.
 
     Args:
         weight: of the part inside a visit.
+        bend: where a step's number goes over from growing linearly to growing as its logarithm:
+            the rate grows with the number of shoppers, and in a large shop nothing else would
+            matter inside a visit.
         start_weight: of the items of the visit before.
         top: targets kept per source.
     """
@@ -102,9 +106,14 @@ class Next(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
     name: Final = "next"
 
     def __init__(
-        self, weight: float = 30.0, start_weight: float = 0.2, top: int = TOP_TARGETS
+        self,
+        weight: float = 30.0,
+        bend: float = 10.0,
+        start_weight: float = 0.2,
+        top: int = TOP_TARGETS,
     ) -> None:
         self.weight = weight
+        self.bend = bend
         self.start_weight = start_weight
         self.top = top
 
@@ -113,7 +122,9 @@ class Next(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
         popularity = np.maximum(X.item_shoppers, 1)
         source, target, weight = _two_way(X.next_in_visit, X.space.n_items)
         rate = weight / (popularity[source] ** 0.6 * popularity[target] ** 0.2)
-        self.in_visit_ = self._table(X, source, target, self.weight * rate)
+        self.in_visit_ = self._table(
+            X, source, target, self.bend * np.log1p(self.weight * rate / self.bend)
+        )
         follow = X.next_visit
         lift = _log_lift(follow, X.item_shoppers, X.n_shoppers, shrink=1.0)
         self.at_start_ = self._table(X, follow.source, follow.target, self.start_weight * lift)
@@ -155,9 +166,8 @@ class Affinity(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no ty
     """What goes with what this shopper likes: shrunk log lift of "the same shopper takes both".
 
     ``weight * activity(i) * log((n_ij + s) / (expected_ij + s))`` over published pairs, summed over
-    past items i: additive evidence, as in naive Bayes. On contributions bounded to 100 items and
-    pairs of at least 20 shoppers, it ranked new items above EASE and neighbourhood ridge on both
-    data sets at hand.
+    past items i: additive evidence, as in naive Bayes. Why not EASE stands in the decision record
+    0005 (`sdk/docs/decisions`).
 
     Args:
         weight: of this part.
