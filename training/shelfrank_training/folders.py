@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from shelfrank_training.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable
     from pathlib import Path
 
 
@@ -33,18 +33,18 @@ def check_out(out: Path, *, marker: str, what: str, overwrite: bool) -> None:
         raise DataError(f"{out} holds no {what}, so it is not replaced")
 
 
-def write_folder(out: Path, files: Mapping[str, bytes]) -> None:
+def replace_folder(out: Path, files: Iterable[tuple[str, bytes]]) -> None:
     """Write all files into a folder beside `out`, then move it into place.
 
     Args:
         out: what is there is replaced; see `check_out`.
-        files: bytes by file name.
+        files: name and bytes of each.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
     staged = out.with_name(f".{out.name}.{secrets.token_hex(8)}")
     staged.mkdir()
     try:
-        for name, data in files.items():
+        for name, data in files:
             (staged / name).write_bytes(data)
         if out.exists():
             old = staged.with_name(f"{staged.name}.old")

@@ -13,7 +13,7 @@ from shelfrank_training.errors import DataError, PrivacyError
 from shelfrank_training.events import Columns, read_catalog
 from shelfrank_training.export.folder import MODEL_JSON, model_files
 from shelfrank_training.export.graph import export
-from shelfrank_training.folders import check_out, write_folder
+from shelfrank_training.folders import check_out, replace_folder
 from shelfrank_training.models.blend import Blend
 from shelfrank_training.models.counts import Counts
 from shelfrank_training.models.space import ItemSpace
@@ -103,7 +103,8 @@ def train(
         blend = Blend().fit(Counts.of(found, space))
     with progress.stage("export and compare"):
         exported = export(blend, rng=np.random.default_rng(SEED))
-    write_folder(out, model_files(blend, exported, found, rows, policy=policy_bytes))
+    files = model_files(blend, exported, found, rows, policy=policy_bytes)
+    replace_folder(out, files.items())
     return Trained(blend=blend, exported=exported, n_items=len(rows), n_unlisted=n_unlisted)
 
 

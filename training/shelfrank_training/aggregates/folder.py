@@ -8,13 +8,13 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import secrets
-import shutil
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from shelfrank_training import folders
 from shelfrank_training.aggregates.info import FORMAT, AggregatesInfo, parse_info
 from shelfrank_training.errors import DataError
 
@@ -87,12 +87,7 @@ def check_out(out: Path, *, overwrite: bool) -> None:
     Raises:
         DataError: it exists and `overwrite` is not set, or it is something other than aggregates.
     """
-    if not out.exists():
-        return
-    if not overwrite:
-        raise DataError(f"{out} exists already", hint="choose another folder, or --force")
-    if not (out / INFO_FILE).is_file():
-        raise DataError(f"{out} holds no aggregates, so it is not replaced")
+    folders.check_out(out, marker=INFO_FILE, what="aggregates", overwrite=overwrite)
 
 
 def write_folder(
@@ -107,23 +102,9 @@ def write_folder(
         overwrite: replace what is there.
     """
     check_out(out, overwrite=overwrite)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    staged = out.with_name(f".{out.name}.{secrets.token_hex(8)}")
-    staged.mkdir()
-    try:
-        for name, data in files.items():
-            (staged / f"{name}.parquet").write_bytes(data)
-        text = json.dumps(info.to_json(), indent=2, ensure_ascii=False)
-        (staged / INFO_FILE).write_text(text + "\n", encoding="utf-8")
-        if out.exists():
-            old = staged.with_name(f"{staged.name}.old")
-            out.rename(old)
-            staged.rename(out)
-            shutil.rmtree(old)
-        else:
-            staged.rename(out)
-    finally:
-        shutil.rmtree(staged, ignore_errors=True)
+    text = json.dumps(info.to_json(), indent=2, ensure_ascii=False)
+    tables = ((f"{name}.parquet", data) for name, data in files.items())
+    folders.replace_folder(out, chain(tables, [(INFO_FILE, f"{text}\n".encode())]))
 
 
 def read_aggregates(folder: Path) -> Aggregates:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from shelfrank_training.cli import console
+from shelfrank_training.cli.options import column_options, read_columns
 
 if TYPE_CHECKING:
     from shelfrank.consent.policy import Policy
@@ -28,23 +29,6 @@ def _parse_time(
     except ValueError:
         raise click.BadParameter(f"{value!r} is no ISO 8601 date or time") from None
     return time if time.tzinfo else time.replace(tzinfo=UTC)
-
-
-def _parse_columns(
-    context: click.Context,  # noqa: ARG001
-    parameter: click.Parameter,  # noqa: ARG001
-    values: tuple[str, ...],
-) -> dict[str, str]:
-    """Read ``NAME=SOURCE``: our name for a column, and the file's."""
-    columns: dict[str, str] = {}
-    for value in values:
-        ours, _, theirs = value.partition("=")
-        if not (ours and theirs):
-            raise click.BadParameter(f"{value!r} is not NAME=SOURCE")
-        if ours in columns:
-            raise click.BadParameter(f"{ours} is given twice")
-        columns[ours] = theirs
-    return columns
 
 
 @click.command("aggregate")
@@ -76,15 +60,7 @@ def _parse_columns(
 @click.option(
     "--until", callback=_parse_time, metavar="TIME", help="Leave out events at this time or later."
 )
-@click.option(
-    "--column",
-    "columns",
-    callback=_parse_columns,
-    multiple=True,
-    metavar="NAME=SOURCE",
-    help="SOURCE is the file's name for our column NAME; may be repeated.",
-)
-@click.option("--drop", multiple=True, metavar="NAME", help="Leave out a column; may be repeated.")
+@column_options
 @click.option(
     "--max-bad-rows",
     type=click.FloatRange(0, 1),
@@ -104,8 +80,8 @@ def command(
     unprotected: bool,
     holdout: float,
     until: datetime | None,
-    columns: dict[str, str],
-    drop: tuple[str, ...],
+    mapped: tuple[str, ...],
+    dropped: tuple[str, ...],
     max_bad_rows: float,
     force: bool,
     as_json: bool,
@@ -116,7 +92,7 @@ def command(
     one shopper.
     """
     from shelfrank_training.aggregates import AggregateSettings, aggregate
-    from shelfrank_training.events import Columns, Holdout
+    from shelfrank_training.events import Holdout
 
     settings = AggregateSettings(
         policy=None if policy is None else _read_policy(policy),
@@ -124,7 +100,7 @@ def command(
         unprotected=unprotected,
         holdout=Holdout(share=holdout),
         until=until,
-        columns=Columns(mapped=columns, dropped=frozenset(drop)),
+        columns=read_columns(mapped, dropped),
         max_bad_rows=max_bad_rows,
         overwrite=force,
     )

@@ -96,7 +96,8 @@ def check_parity(blend: Blend, model: bytes, probes: Sequence[GraphInputs]) -> f
     for probe in probes:
         got, wanted = session.run(probe), blend.score_candidates(probe)
         for ours, theirs in ((got.parts, wanted.parts), (got.score, wanted.score)):
-            worst = max(worst, float(np.abs(ours - theirs).max(initial=0)))
+            # Not Python's max, which would pass over a difference that is no number.
+            worst = float(np.maximum(worst, np.abs(ours - theirs).max(initial=0)))
     if not worst <= TOLERANCE:
         raise ParityError(
             f"graph and estimators differ by {worst:.3g}, at most {TOLERANCE:.3g} allowed",
