@@ -6,83 +6,42 @@ shape; without consent, history or model it answers generically and says so.
 
 from __future__ import annotations
 
-import sys
-import traceback
 from contextlib import suppress
 from datetime import timedelta
-from functools import wraps
 from pathlib import Path
 from threading import RLock
-from typing import TYPE_CHECKING, Literal, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Literal, Self
 
+from shelfrank.acceptance import check_label, policy_in_force, read_policy
 from shelfrank.bundle.files import read_bundle_file, read_root_file
 from shelfrank.bundle.verify import verify_bundle
 from shelfrank.clock import SystemClock
 from shelfrank.consent.admission import Admitted, admit_event, admit_item
 from shelfrank.consent.engine import Consent
-from shelfrank.consent.policy import Policy, stricter
 from shelfrank.consent.store import FileChoiceStore, MemoryChoiceStore
-from shelfrank.errors import (
-    BundleError,
-    HistoryError,
-    ModelMismatchError,
-    PolicyError,
-    RuntimeGuardError,
-)
+from shelfrank.errors import HistoryError, ModelMismatchError, RuntimeGuardError
+from shelfrank.frames import tells_no_locals
 from shelfrank.history.store import History, NewEvent
 from shelfrank.ranking.fallback import caller_order
 from shelfrank.ranking.inputs import distinct_candidates
 from shelfrank.ranking.page import Page
 from shelfrank.ranking.ranker import DEFAULT_K, Ranker
 from shelfrank.ranking.session import require_guarded_runtime
+from shelfrank.remembered import BUNDLE_FILE, RememberedBundle
 from shelfrank.types import KINDS, RANK_PURPOSE, Dropped, ItemId, Stored
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     from shelfrank.bundle.verify import VerifiedBundle
+    from shelfrank.consent.policy import Policy
     from shelfrank.consent.store import ChoiceStore
     from shelfrank.history.keys import KeyProvider
     from shelfrank.ranking.page import Mode, ModeReason, Rung
     from shelfrank.types import Candidate, Clock, Event, Kind
 
 _CHOICES_FILE = "choices"
-
-P = ParamSpec("P")
-R = TypeVar("R")
-
-
-def _tells_no_locals(call: Callable[P, R]) -> Callable[P, R]:
-    """Let errors out of `call` with files and lines, but without the variables of its frames.
-
-    Crash reporters send the local variables of every frame along; in here those are item ids,
-    plaintext and keys (design P1).
-    """
-
-    @wraps(call)
-    def told(*args: P.args, **kwargs: P.kwargs) -> R:
-        handled = sys.exception()
-        try:
-            return call(*args, **kwargs)
-        except BaseException as error:
-            _forget_locals(error, until=handled)
-            del args, kwargs, handled
-            raise
-
-    return told
-
-
-def _forget_locals(error: BaseException, *, until: BaseException | None) -> None:
-    """Clear the frames of an error and of those it hangs on, except what the app was handling."""
-    waiting: list[BaseException | None] = [error]
-    seen = {id(until)}
-    while waiting:
-        current = waiting.pop()
-        if current is not None and id(current) not in seen:
-            seen.add(id(current))
-            traceback.clear_frames(current.__traceback__)
-            waiting += [current.__cause__, current.__context__]
 
 
 class Device:
@@ -112,6 +71,9 @@ class Device:
         # Between asking for consent and writing, nothing may be withdrawn or erased.
         self._writing = RLock()
         self._ranker = Ranker(bundle) if bundle is not None else None
+        self._remembered: RememberedBundle | None = None
+        if folder is not None:
+            self._remembered = RememberedBundle(folder, history.sealer)
         self.consent = self._new_consent()
 
     def __repr__(self) -> str:
@@ -125,7 +87,7 @@ class Device:
         self.close()
 
     @classmethod
-    @_tells_no_locals
+    @tells_no_locals
     def open(  # noqa: PLR0913 - the public contract: what a device needs, by keyword
         cls,
         folder: str | Path | None,
@@ -171,7 +133,7 @@ class Device:
         # Everything that can be refused is checked before the history is touched.
         offered = bundle if isinstance(bundle, bytes | None) else read_bundle_file(Path(bundle))
         root = trust if isinstance(trust, bytes | None) else read_root_file(Path(trust))
-        own = _read_policy(policy)
+        own = read_policy(policy)
         if place is None or key is None:
             history = History.in_memory(clock=clock)
         else:
@@ -179,12 +141,17 @@ class Device:
         try:
             verified = None
             if offered is not None and root is not None:
-                verified = verify_bundle(offered, trust=root, now=clock.now())
-            in_force = _policy_in_force(verified, own)
+                before = None if place is None else RememberedBundle(place, history.sealer).read()
+                verified = verify_bundle(offered, trust=root, now=clock.now(), installed=before)
+            in_force = policy_in_force(verified, own)
             if verified is not None:
-                _check_label(verified, in_force, allow_unprotected=allow_unprotected)
+                check_label(verified, in_force, allow_unprotected=allow_unprotected)
             device = cls(
-                history=history, folder=place, bundle=verified, policy=in_force, clock=clock
+                history=history,
+                folder=place,
+                bundle=verified,
+                policy=in_force,
+                clock=clock,
             )
             device._keep_house()
         except BaseException:
@@ -209,7 +176,7 @@ class Device:
         finally:
             _remove_files(place)
 
-    @_tells_no_locals
+    @tells_no_locals
     def record(
         self,
         kind: Kind,
@@ -282,13 +249,14 @@ class Device:
             ]
         )
         self._forget_old()
+        self._remember_bundle()
         return Stored()
 
     def new_visit(self) -> None:
         """Let the next event start a visit: the shopper came in, or began a new basket."""
         self._history.new_visit()
 
-    @_tells_no_locals
+    @tells_no_locals
     def rank(
         self,
         candidates: Sequence[str | Candidate] | None = None,
@@ -357,7 +325,7 @@ class Device:
             store = FileChoiceStore(self._folder / _CHOICES_FILE, self._history.sealer)
         return Consent(self.policy, store, self._clock, self._withdrawn)
 
-    @_tells_no_locals
+    @tells_no_locals
     def _withdrawn(self, purpose: str) -> None:
         with self._writing:
             self._history.drop_purpose(purpose)
@@ -373,7 +341,14 @@ class Device:
             for purpose in self.consent.to_forget():
                 self._history.drop_purpose(purpose)
             self._forget_old()
+            if newest is not None:
+                self._remember_bundle()
         self.consent.advance_clock()
+
+    def _remember_bundle(self) -> None:
+        """Note which bundle is served, once a history is there: before, nothing is written."""
+        if self._remembered is not None and self.bundle is not None:
+            self._remembered.write(self.bundle)
 
     def _forget_old(self) -> None:
         """Erase what its purpose keeps no longer: exactly what `Purpose.keeps` says no to."""
@@ -444,52 +419,6 @@ def _checked_time(time: datetime, *, now: datetime) -> datetime:
     return time
 
 
-def _read_policy(source: str | Path | bytes | Policy | None) -> Policy | None:
-    if source is None or isinstance(source, Policy):
-        return source
-    return Policy.parse(source if isinstance(source, bytes) else Path(source).read_bytes())
-
-
-def _policy_in_force(bundle: VerifiedBundle | None, own: Policy | None) -> Policy | None:
-    """Return of both policies the stricter.
-
-    Raises:
-        PolicyError: it excludes categories, and the catalog has none to tell them by.
-    """
-    shipped = bundle.policy if bundle is not None else None
-    policy = own if shipped is None else Policy.parse(shipped)
-    if shipped is not None and policy is not None and own is not None:
-        policy = stricter(policy, own)
-    if policy is None or bundle is None:
-        return policy
-    if policy.sensitive.mode == "exclude" and not bundle.label.has_categories:
-        raise PolicyError(
-            "the policy excludes categories, but the bundle's catalog has none",
-            hint='train with categories, or state [sensitive] mode = "no-categories"',
-        )
-    return policy
-
-
-def _check_label(bundle: VerifiedBundle, policy: Policy | None, *, allow_unprotected: bool) -> None:
-    """Refuse a bundle whose numbers cover fewer shoppers than promised.
-
-    Raises:
-        BundleError: the label says unprotected, or less than the policy asks for.
-    """
-    label = bundle.label
-    if allow_unprotected:
-        return
-    if label.unprotected:
-        raise BundleError(
-            "the bundle's label says unprotected: numbers about few shoppers may be in it",
-            hint="for research on public data, pass allow_unprotected=True",
-        )
-    if policy is not None and label.min_shoppers < policy.min_shoppers:
-        raise BundleError(
-            f"the bundle's numbers cover at least {label.min_shoppers} shoppers, "
-            f"the policy wants {policy.min_shoppers}"
-        )
-
-
 def _remove_files(folder: Path) -> None:
-    (folder / _CHOICES_FILE).unlink(missing_ok=True)
+    for name in (_CHOICES_FILE, BUNDLE_FILE):
+        (folder / name).unlink(missing_ok=True)
