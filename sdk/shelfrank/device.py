@@ -248,7 +248,9 @@ class Device:
                 )
             ]
         )
-        self._forget_old()
+        # The event is safe by now. What is due is not used whatever happens, and goes later.
+        with suppress(HistoryError):
+            self._forget_old()
         self._remember_bundle()
         return Stored()
 

@@ -72,7 +72,9 @@ class Candidate:
 
     Attributes:
         item_id: the shop's key.
-        category: path with ``/`` as in the catalog, or None.
+        category: exactly as in the catalog, such as ``coffee/machines``, or None; another path
+            counts as none. Candidates are ranked whatever their category: what may be *kept* is
+            filtered, what the app offers is not.
         brand: or None; carried for rules, not scored.
         price: in the shop's currency, or None; carried for rules, not scored.
     """

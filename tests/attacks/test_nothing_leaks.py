@@ -105,7 +105,13 @@ def test_a_whole_life_leaves_no_file_outside_the_folder_it_was_given(process: Pr
 
     assert found["modes"] == ["personal", "personal"]
     assert process.strays() == []
-    assert found["kept"] == ["choices", "history.anchor", "history.db", "history.db-journal"]
+    assert found["kept"] == [
+        "bundle",
+        "choices",
+        "history.anchor",
+        "history.db",
+        "history.db-journal",
+    ]
     assert sorted(path.name for path in process.device.iterdir()) == [
         "profile",
         "root.json",

@@ -92,6 +92,9 @@ class RankedItem:
 class Page(Sequence[RankedItem]):
     """A ranking, best first.
 
+    A page keeps what its reasons need, the history it was made from included: let go of it when
+    the shopper withdraws, and at the end of a guest's session.
+
     Attributes:
         items: at most k; fewer when there were fewer candidates.
         mode: what really happened.

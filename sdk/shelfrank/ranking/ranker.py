@@ -190,7 +190,7 @@ class _Explanation:
         return sentence(reason, language=language, audience=audience, item=title)
 
     def _reason(self, row: int) -> tuple[str, int | None]:
-        """Return the reason and the past item behind it, if one is; only what is so (design P9).
+        """Return the reason and the past item behind it, if one is; only what is so.
 
         To stand above an average that dislikes pull down is no reason by itself: a part of the
         shopper's own counts only where an item they did not dislike added to it.
@@ -200,15 +200,29 @@ class _Explanation:
         for part in np.lexsort((-self.parts[row], -lead)):
             name = self.ranker.part_names[int(part)]
             if name == "popularity":
-                if lead[part] > 0:
+                # Nobody has counted an item that the bundle does not know.
+                if lead[part] > 0 and self.rows[row] < self.ranker.catalog.n_items:
                     return name, None
-            elif lead[part] >= 0 and self._liked.any():
-                added = np.where(self._liked, self._by_item[:, row, part], np.float32(0))
-                if added.max() > 0:
-                    return self._own_reason(name, self._past_items[int(np.argmax(added))])
-        return ("bystander" if self._past_items else "generic"), None
+            elif lead[part] >= 0 and (own := self._own_reason(row, int(part))) is not None:
+                return own
+        return self._largest_own_reason(row)
 
-    def _own_reason(self, name: str, item: int) -> tuple[str, int]:
+    def _largest_own_reason(self, row: int) -> tuple[str, int | None]:
+        """Name what a past item added, though others got more of it; else that nothing did."""
+        for part in np.argsort(-self.parts[row], kind="stable"):
+            is_own = self.ranker.part_names[int(part)] != "popularity"
+            if is_own and (own := self._own_reason(row, int(part))) is not None:
+                return own
+        return ("filler" if self._past_items else "generic"), None
+
+    def _own_reason(self, row: int, part: int) -> tuple[str, int] | None:
+        """Return part and past item, if one the shopper did not dislike added to this part."""
+        if not self._liked.any():
+            return None
+        added = np.where(self._liked, self._by_item[:, row, part], np.float32(0))
+        if added.max() <= 0:
+            return None
+        name, item = self.ranker.part_names[part], self._past_items[int(np.argmax(added))]
         visits = self.inputs.event_visit[self.inputs.event_item == item]
         once = name == "repeat" and np.unique(visits).size < 2
         return "repeat_once" if once else name, item

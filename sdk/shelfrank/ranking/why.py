@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, get_args
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 Audience = Literal["owner", "bystander"]
 """Who reads the reason: the shopper alone, or anybody who sees the screen."""
+
+AUDIENCES: Final[tuple[Audience, ...]] = get_args(Audience)
 
 _TEXTS: Final[Mapping[str, Mapping[Language, str]]] = {
     "popularity": {
@@ -48,6 +50,11 @@ _TEXTS: Final[Mapping[str, Mapping[Language, str]]] = {
         "nl": "Voor iedereen gelijk: zonder jouw gegevens gerangschikt.",
         "en": "The same for everyone: ranked without your data.",
     },
+    "filler": {
+        "de": "Ohne besonderen Grund: Es füllt die Liste.",
+        "nl": "Zonder bijzondere reden: het vult de lijst aan.",
+        "en": "For no particular reason: it fills the list.",
+    },
     "bystander": {
         "de": "Nach Ihren Vorlieben in diesem Laden.",
         "nl": "Naar jouw voorkeuren in deze winkel.",
@@ -55,7 +62,7 @@ _TEXTS: Final[Mapping[str, Mapping[Language, str]]] = {
     },
 }
 
-_IMPERSONAL: Final = frozenset({"popularity", "generic"})
+_IMPERSONAL: Final = frozenset({"popularity", "generic", "filler"})
 
 
 def sentence(
@@ -64,15 +71,17 @@ def sentence(
     """Return one sentence for a reason.
 
     Args:
-        reason: name of a part, ``repeat_once`` or ``generic``; an unknown part is told as
-            ``bystander``.
+        reason: name of a part, ``repeat_once``, ``generic`` or ``filler`` (nothing speaks for the
+            item); an unknown part is told as ``bystander``.
         language: de, nl or en.
         audience: a bystander learns of no past item, not even that there is one.
         item: title of the past item that contributed most, for reasons that name one.
 
     Raises:
-        ValueError: a language that is not there.
+        ValueError: a language that is not there, or another audience.
     """
+    if audience not in AUDIENCES:
+        raise ValueError(f"audience is {audience!r}, wanted one of {', '.join(AUDIENCES)}")
     texts = _TEXTS.get(reason, _TEXTS["bystander"])
     if audience == "bystander" and reason not in _IMPERSONAL:
         texts = _TEXTS["bystander"]

@@ -105,7 +105,7 @@ def test_a_bundle_whose_golden_vectors_do_not_match_is_refused_and_changes_nothi
     golden: dict[str, Any] = json.loads(corner_shop.verified().golden)
     golden["cases"][0]["parts"][0][0] += 0.01
     other = corner_shop.bundle_bytes(
-        policy=policy(), files={"golden.json": json.dumps(golden).encode()}
+        policy=policy(), files={"golden.json": json.dumps(golden).encode()}, version=2
     )
 
     with pytest.raises(ModelMismatchError, match="golden vector 0"):
@@ -140,7 +140,7 @@ def test_files_are_read_as_well_as_bytes(home: Home, tmp_path: Path) -> None:
 
 
 def test_an_unprotected_label_is_refused_unless_told(home: Home) -> None:
-    red = corner_shop.bundle_bytes(policy=policy(), label=Label(min_shoppers=5, unprotected=True))
+    red = corner_shop.bundle_bytes(policy=policy(), label=Label(min_shoppers=5, unprotected=True), version=2)
 
     with pytest.raises(BundleError, match="unprotected") as caught:
         home.open(bundle=red)
@@ -154,7 +154,7 @@ def test_an_unprotected_label_is_refused_unless_told(home: Home) -> None:
 def test_numbers_over_fewer_shoppers_than_the_policy_asks_are_refused(home: Home) -> None:
     with pytest.raises(BundleError, match="cover at least 20 shoppers, the policy wants 50"):
         home.open(policy=policy(min_shoppers=50))
-    few = corner_shop.bundle_bytes(policy=policy(), label=Label(min_shoppers=19))
+    few = corner_shop.bundle_bytes(policy=policy(), label=Label(min_shoppers=19), version=2)
     with pytest.raises(BundleError, match="cover at least 19 shoppers, the policy wants 20"):
         home.open(bundle=few)
     with home.open(policy=policy(min_shoppers=20)) as device:
@@ -165,7 +165,7 @@ def test_a_policy_that_cannot_be_read_is_refused_and_changes_nothing(home: Home)
     before = home.files()
     with pytest.raises(PolicyError):
         home.open(policy=b"[policy")
-    bad = corner_shop.bundle_bytes(policy=b"[policy")
+    bad = corner_shop.bundle_bytes(policy=b"[policy", version=2)
     with pytest.raises(PolicyError):
         home.open(bundle=bad)
     assert home.files() == before
@@ -176,6 +176,7 @@ def test_a_policy_that_excludes_categories_needs_a_catalog_that_has_them(home: H
     blind = corner_shop.bundle_bytes(
         policy=policy(),
         files={"label.json": json.dumps(label | {"has_categories": False}).encode()},
+        version=2,
     )
 
     with pytest.raises(PolicyError, match="catalog has none") as caught:

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from shelfrank import Stored
+from shelfrank.errors import HistoryFullError
+from shelfrank.history.store import History
 from shelfrank.types import RANK_PURPOSE
 from support.corner_shop import MILK, TEA
 from support.home import Home, bundle, grant, outcome, policy
@@ -49,6 +52,23 @@ def test_writing_erases_what_is_too_old(home: Home) -> None:
         assert kept(device) == [TEA]
         device.record("purchase", MILK)
         assert kept(device) == [MILK]
+
+
+def test_an_event_that_is_stored_is_said_to_be_although_nothing_could_be_erased(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> int:
+        raise HistoryFullError("no space left on the disk")
+
+    with home.open() as device:
+        home.clock.turn(days=DAYS)
+        with monkeypatch.context() as patch:
+            patch.setattr(History, "drop_older", fail)
+            assert device.record("purchase", MILK) == Stored()
+        assert kept(device) == [TEA, MILK]
+        assert list(device.rank()[0].contributions()) == [MILK]
+        device.record("view", MILK)
+        assert kept(device) == [MILK, MILK]
 
 
 def test_ranking_does_not_use_what_is_too_old_although_nobody_erased_it_yet(home: Home) -> None:

@@ -295,6 +295,7 @@ def test_a_failing_graph_names_neither_row_nor_item(ranker: Ranker) -> None:
         ranker._session.run(outside)
 
     assert "918273" not in str(caught.value)
+    assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__
     assert str(caught.value).startswith("the graph failed")
 

@@ -58,7 +58,8 @@ def test_what_is_taken_again_and_again_says_so(ranker: Ranker) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize(
-    "reason", ["popularity", "next", "affinity", "category", "repeat", "repeat_once", "generic"]
+    "reason",
+    ["popularity", "next", "affinity", "category", "repeat", "repeat_once", "generic", "filler"],
 )
 def test_every_reason_has_words_in_every_language(reason: str, language: Language) -> None:
     words = sentence(reason, language=language, item="X-17")
@@ -84,7 +85,7 @@ def test_a_bystander_never_hears_of_a_past_item(ranker: Ranker, language: Langua
 
     assert any(title in words for words in owner for title in TITLES)
     assert not [words for words in heard for title in TITLES if title in words]
-    impersonal = {sentence("popularity", language=language)}
+    impersonal = {sentence(reason, language=language) for reason in ("popularity", "filler")}
     assert heard - impersonal == {sentence("bystander", language=language)}
 
 
@@ -176,6 +177,23 @@ def test_contributions_and_the_score_without_history_make_the_score(history: lis
         assert list(added.values()) == sorted(added.values(), reverse=True)
 
 
+@pytest.mark.parametrize("audience", ["Bystander", "all", ""])
+def test_a_mistyped_audience_is_refused_and_never_taken_for_the_owner(audience: str) -> None:
+    item = shop_ranker().rank([], now=NOW, k=1)[0]
+
+    with pytest.raises(ValueError, match="wanted one of owner, bystander"):
+        item.why(audience=audience)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("candidate", ["nobody-knows-it", Candidate(item_id=ItemId("new"))])
+def test_an_item_that_nobody_has_counted_is_not_called_popular(candidate: str | Candidate) -> None:
+    ranked = shop_ranker().rank([], [candidate, TEA, BAG], now=NOW)
+
+    known = {"nobody-knows-it", "new"}
+    (new,) = [item for item in ranked if item.item_id in known]
+    assert new.why() == sentence("generic", language="en")
+
+
 @given(history=histories())
 def test_no_reason_says_what_is_not_so(history: list[Event]) -> None:
     ranker = shop_ranker()
@@ -198,7 +216,11 @@ def test_no_reason_says_what_is_not_so(history: list[Event]) -> None:
             assert item.item_id not in disliked
         elif words == sentence("generic", language="en"):
             assert not history
-        elif words != sentence("bystander", language="en"):
+        elif words == sentence("filler", language="en"):
+            assert history
+            liked = [v for i, v in item.contributions().items() if i not in disliked]
+            assert all(added <= 1e-5 for added in liked)
+        else:
             (named,) = [TITLES[title] for title in TITLES if f"“{title}”" in words]
             assert named in visits
             assert named not in disliked

@@ -270,13 +270,13 @@ class Repeat(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no type
     Args:
         weight: of the visits ever.
         recent_weight: of the recent visits.
-        dislike: taken off a disliked item; larger than any score of a normal history.
+        dislike: taken off a disliked item; more than a visit full of what it follows can add.
     """
 
     name: Final = "repeat"
 
     def __init__(
-        self, weight: float = 4.0, recent_weight: float = 4.0, dislike: float = 20.0
+        self, weight: float = 4.0, recent_weight: float = 4.0, dislike: float = 60.0
     ) -> None:
         self.weight = weight
         self.recent_weight = recent_weight
