@@ -140,7 +140,9 @@ def test_files_are_read_as_well_as_bytes(home: Home, tmp_path: Path) -> None:
 
 
 def test_an_unprotected_label_is_refused_unless_told(home: Home) -> None:
-    red = corner_shop.bundle_bytes(policy=policy(), label=Label(min_shoppers=5, unprotected=True), version=2)
+    red = corner_shop.bundle_bytes(
+        policy=policy(), label=Label(min_shoppers=5, unprotected=True), version=2
+    )
 
     with pytest.raises(BundleError, match="unprotected") as caught:
         home.open(bundle=red)
