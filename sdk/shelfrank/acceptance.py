@@ -1,4 +1,4 @@
-"""Which policy is in force on a device, and which verified bundles it serves under it."""
+"""Which policy is in force on a device."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shelfrank.consent.policy import Policy, stricter
-from shelfrank.errors import BundleError, PolicyError
+from shelfrank.errors import PolicyError
 
 if TYPE_CHECKING:
     from shelfrank.bundle.verify import VerifiedBundle
@@ -42,24 +42,3 @@ def policy_in_force(bundle: VerifiedBundle | None, own: Policy | None) -> Policy
             hint='train with categories, or state [sensitive] mode = "no-categories"',
         )
     return policy
-
-
-def check_label(bundle: VerifiedBundle, policy: Policy | None, *, allow_unprotected: bool) -> None:
-    """Refuse a bundle whose numbers cover fewer shoppers than promised.
-
-    Raises:
-        BundleError: the label says unprotected, or less than the policy asks for.
-    """
-    label = bundle.label
-    if allow_unprotected:
-        return
-    if label.unprotected:
-        raise BundleError(
-            "the bundle's label says unprotected: numbers about few shoppers may be in it",
-            hint="for research on public data, pass allow_unprotected=True",
-        )
-    if policy is not None and label.min_shoppers < policy.min_shoppers:
-        raise BundleError(
-            f"the bundle's numbers cover at least {label.min_shoppers} shoppers, "
-            f"the policy wants {policy.min_shoppers}"
-        )

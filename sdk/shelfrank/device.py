@@ -7,12 +7,12 @@ shape; without consent, history or model it answers generically and says so.
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Literal, Self
 
-from shelfrank.acceptance import check_label, policy_in_force, read_policy
+from shelfrank.acceptance import policy_in_force, read_policy
 from shelfrank.bundle.files import read_bundle_file, read_root_file
 from shelfrank.bundle.verify import verify_bundle
 from shelfrank.clock import SystemClock
@@ -21,9 +21,10 @@ from shelfrank.consent.engine import Consent
 from shelfrank.consent.store import FileChoiceStore, MemoryChoiceStore
 from shelfrank.errors import HistoryError, ModelMismatchError, RuntimeGuardError
 from shelfrank.frames import tells_no_locals
+from shelfrank.history.keys import KeyProvider
 from shelfrank.history.store import History, NewEvent
 from shelfrank.ranking.fallback import caller_order
-from shelfrank.ranking.inputs import distinct_candidates
+from shelfrank.ranking.inputs import check_k, distinct_candidates
 from shelfrank.ranking.page import Page
 from shelfrank.ranking.ranker import DEFAULT_K, Ranker
 from shelfrank.ranking.session import require_guarded_runtime
@@ -31,13 +32,11 @@ from shelfrank.remembered import BUNDLE_FILE, RememberedBundle
 from shelfrank.types import KINDS, RANK_PURPOSE, Dropped, ItemId, Stored
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
+    from collections.abc import Iterable, Sequence
 
     from shelfrank.bundle.verify import VerifiedBundle
     from shelfrank.consent.policy import Policy
     from shelfrank.consent.store import ChoiceStore
-    from shelfrank.history.keys import KeyProvider
     from shelfrank.ranking.page import Mode, ModeReason, Rung
     from shelfrank.types import Candidate, Clock, Event, Kind
 
@@ -128,6 +127,7 @@ class Device:
             raise ValueError("a folder needs a key, got None")
         if bundle is not None and trust is None:
             raise ValueError("a bundle needs trust (root.json), got None")
+        _check_key(key)
         clock = clock or SystemClock()
         place = None if folder is None else Path(folder)
         # Everything that can be refused is checked before the history is touched.
@@ -145,7 +145,8 @@ class Device:
                 verified = verify_bundle(offered, trust=root, now=clock.now(), installed=before)
             in_force = policy_in_force(verified, own)
             if verified is not None:
-                check_label(verified, in_force, allow_unprotected=allow_unprotected)
+                wanted = None if in_force is None else in_force.min_shoppers
+                verified.label.require(wanted, allow_unprotected=allow_unprotected)
             device = cls(
                 history=history,
                 folder=place,
@@ -203,7 +204,9 @@ class Device:
             ValueError: an unknown kind, a naive time, or one in the future.
             HistoryError: the history cannot be written; nothing was stored.
         """
-        _check_event(kind, item_id)
+        _check_event(kind, item_id, quantity)
+        if visit not in {"current", "new"}:
+            raise ValueError(f"visit is {visit!r}, wanted current or new")
         now = self._clock.now()
         moment = now if time is None else _checked_time(time, now=now)
         with self._writing:
@@ -219,7 +222,9 @@ class Device:
         visit: Literal["current", "new"],
     ) -> Stored | Dropped:
         given = self.consent.given()
-        if self.policy is None or not given:
+        if self.policy is None:
+            return Dropped("no_policy")
+        if not given:
             return Dropped("no_consent")
         if self.bundle is None:
             return Dropped("no_bundle")
@@ -261,7 +266,7 @@ class Device:
     @tells_no_locals
     def rank(
         self,
-        candidates: Sequence[str | Candidate] | None = None,
+        candidates: Iterable[str | Candidate] | None = None,
         *,
         k: int = DEFAULT_K,
     ) -> Page:
@@ -281,8 +286,7 @@ class Device:
             ValueError: k is less than 1.
             TypeError: a candidate is neither text nor `Candidate`.
         """
-        if k < 1:
-            raise ValueError(f"k is {k}, wanted 1 or more")
+        check_k(k)
         asked = None if candidates is None else list(distinct_candidates(candidates).values())
         if self._ranker is None:
             return self._unranked(asked, k=k, reason="no_bundle")
@@ -406,18 +410,31 @@ class Device:
         return Page(items=items, mode="generic", mode_reason=reason, rung="caller_order")
 
 
-def _check_event(kind: str, item_id: object) -> None:
+def _check_key(key: object) -> None:
+    if key is not None and not isinstance(key, KeyProvider):
+        raise TypeError(
+            f"key is {type(key).__name__}, wanted one of shelfrank.keys, such as keys.host(secret)"
+        )
+
+
+def _check_event(kind: str, item_id: object, quantity: object) -> None:
     if kind not in KINDS:
         raise ValueError(f"kind is {kind!r}, wanted one of {', '.join(KINDS)}")
     if not isinstance(item_id, str):
         raise TypeError(f"an item id is text, got {type(item_id).__name__}")
+    if isinstance(quantity, bool) or not isinstance(quantity, int | float):
+        raise TypeError(f"quantity is {type(quantity).__name__}, wanted a number")
+    if not quantity >= 0 or quantity == float("inf"):
+        raise ValueError("quantity is negative or not finite, wanted 0 or more")
 
 
 def _checked_time(time: datetime, *, now: datetime) -> datetime:
+    if not isinstance(time, datetime):
+        raise TypeError(f"time is {type(time).__name__}, wanted an aware datetime")
     if time.tzinfo is None:
-        raise ValueError("time must be aware, got a naive one")
+        raise ValueError("time is naive, wanted an aware one, such as datetime.now(timezone.utc)")
     if time > now:
-        raise ValueError("time lies in the future")
+        raise ValueError(f"time is {time.isoformat()}, the clock says {now.isoformat()}")
     return time
 
 

@@ -84,8 +84,21 @@ class Candidate:
     brand: str | None = None
     price: float | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse an id or a category that is no text.
 
-DropReason = Literal["no_consent", "kind", "sensitive", "unmapped", "too_old", "no_bundle"]
+        Raises:
+            TypeError: it is something else.
+        """
+        given: dict[str, object] = {"item_id": self.item_id, "category": self.category or ""}
+        for name, value in given.items():
+            if not isinstance(value, str):
+                raise TypeError(f"{name} is {type(value).__name__}, wanted text")
+
+
+DropReason = Literal[
+    "no_policy", "no_consent", "kind", "sensitive", "unmapped", "too_old", "no_bundle"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +111,11 @@ class Dropped:
     """The event was not stored, and why.
 
     Attributes:
-        reason: ``no_consent`` (no purpose is given), ``kind`` (no given purpose admits this kind),
-            ``sensitive`` (the category is excluded by the policy), ``unmapped`` (the item or its
-            category is not known, so it cannot be shown not to be sensitive), ``too_old`` (outside
-            the retention), ``no_bundle`` (no bundle is open, so nothing can be filtered).
+        reason: ``no_policy`` (neither bundle nor app brings one), ``no_consent`` (no purpose is
+            given), ``kind`` (no given purpose admits this kind), ``sensitive`` (the category is
+            excluded by the policy), ``unmapped`` (the item or its category is not known, so it
+            cannot be shown not to be sensitive), ``too_old`` (outside the retention), ``no_bundle``
+            (no bundle is open, so nothing can be filtered).
     """
 
     reason: DropReason

@@ -206,4 +206,4 @@ def test_without_the_extra_the_command_names_it() -> None:
     done = run("-c", script)
 
     assert done.returncode == 1
-    assert "pip install 'shelfrank[training]'" in done.stderr
+    assert "pip install '.[training]'" in done.stderr

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from shelfrank.bundle import archive, strict
-from shelfrank.errors import BundleFormatError
+from shelfrank.errors import BundleError, BundleFormatError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,3 +53,26 @@ class Label:
         if label.epsilon is None and label.delta is not None:
             raise BundleFormatError(f"{fields.path('delta')} is stated without epsilon")
         return label
+
+    def require(self, min_shoppers: int | None, *, allow_unprotected: bool = False) -> None:
+        """Refuse what covers fewer shoppers than promised.
+
+        Args:
+            min_shoppers: what the policy in force asks for; None without one.
+            allow_unprotected: take anything; for research on public data.
+
+        Raises:
+            BundleError: the label says unprotected, or less than the policy asks for.
+        """
+        if allow_unprotected:
+            return
+        if self.unprotected:
+            raise BundleError(
+                "the bundle's label says unprotected: numbers about few shoppers may be in it",
+                hint="for research on public data, pass allow_unprotected=True",
+            )
+        if min_shoppers is not None and self.min_shoppers < min_shoppers:
+            raise BundleError(
+                f"the bundle's numbers cover at least {self.min_shoppers} shoppers, "
+                f"the policy wants {min_shoppers}"
+            )

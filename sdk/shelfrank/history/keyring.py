@@ -153,6 +153,10 @@ class KeyFile(Secret):
     def __init__(self, path: Path) -> None:
         self._path = path
 
+    def lies_in(self, folder: Path) -> bool:
+        """Say whether the key would lie beside what it locks."""
+        return folder.resolve() in self._path.resolve().parents
+
     def wrap(self, root: bytes, store_id: bytes) -> bytes:
         """Return the root wrapped with a new key that is durable in the file."""
         ring, wrapped = (self._read() or _Ring()).wrap(root, store_id)

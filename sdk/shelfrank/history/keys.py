@@ -6,9 +6,10 @@ and says whether it can make old and present roots unreadable for good.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
+@runtime_checkable
 class KeyProvider(Protocol):
     """Wraps and unwraps roots.
 

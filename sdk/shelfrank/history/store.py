@@ -17,7 +17,7 @@ from shelfrank.history.edits import (
 )
 from shelfrank.history.envelope import Place, open_sealed, seal
 from shelfrank.history.events import NewEvent, StoredEvent, check_event, to_microseconds
-from shelfrank.history.keyring import MemoryKey
+from shelfrank.history.keyring import KeyFile, MemoryKey
 from shelfrank.history.rewrite import changes_anything, rewrite
 from shelfrank.history.session import Session
 from shelfrank.history.storage import Storage
@@ -101,7 +101,10 @@ class History:
             HistoryDamagedError: key slot, head or tables are damaged; nothing can be trusted.
             HistoryRolledBackError: an older copy was put back, or the anchor is missing.
             HistoryVersionError: another format number.
+            ValueError: the key is a file in this very folder.
         """
+        if isinstance(key, KeyFile) and key.lies_in(folder):
+            raise ValueError("the key file lies in the folder of the history, wanted it elsewhere")
         history = cls(folder, key, clock)
         try:
             history._storage.finish_erasing()

@@ -6,6 +6,7 @@ translates ids to rows and times to ages. Pure.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final, cast
 
 import numpy as np
@@ -58,17 +59,33 @@ def candidate_rows(
     return rows
 
 
+def check_k(k: object) -> None:
+    """Refuse a list length that is none.
+
+    Raises:
+        TypeError: not a whole number.
+        ValueError: less than 1.
+    """
+    if not isinstance(k, int) or isinstance(k, bool):
+        raise TypeError(f"k is {type(k).__name__}, wanted a whole number")
+    if k < 1:
+        raise ValueError(f"k is {k}, wanted 1 or more")
+
+
 def distinct_candidates(
-    candidates: Sequence[str | Candidate],
+    candidates: Iterable[str | Candidate],
 ) -> Mapping[ItemId, str | Candidate]:
     """Return candidates by id, in their order; the first of several with one id stands.
 
     Raises:
-        TypeError: one is neither text nor `Candidate`.
+        TypeError: no list, or one in it is neither text nor `Candidate`.
     """
-    ids = candidate_ids(candidates)
+    if not isinstance(candidates, Iterable):
+        raise TypeError(f"candidates is {type(candidates).__name__}, wanted a list")
+    listed = candidates if isinstance(candidates, str | list) else list(candidates)
+    ids = candidate_ids(listed)
     # The first of several with one id stands: filled from the back, the front wins.
-    by_id = dict(zip(reversed(ids), reversed(candidates), strict=True))
+    by_id = dict(zip(reversed(ids), reversed(listed), strict=True))
     return {item_id: by_id[item_id] for item_id in ids}
 
 

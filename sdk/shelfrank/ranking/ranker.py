@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from shelfrank.ranking.golden import check_golden
-from shelfrank.ranking.inputs import candidate_rows, distinct_candidates, graph_inputs
+from shelfrank.ranking.inputs import candidate_rows, check_k, distinct_candidates, graph_inputs
 from shelfrank.ranking.page import RankedItem
 from shelfrank.ranking.session import Session
 from shelfrank.ranking.why import sentence
 from shelfrank.types import KIND_CODES, Candidate, ItemId, ItemIdx
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     import numpy.typing as npt
@@ -98,7 +98,7 @@ class Ranker:
     def rank(
         self,
         events: Sequence[Event],
-        candidates: Sequence[str | Candidate] | None = None,
+        candidates: Iterable[str | Candidate] | None = None,
         *,
         now: datetime,
         k: int = DEFAULT_K,
@@ -119,10 +119,9 @@ class Ranker:
 
         Raises:
             ValueError: k is less than 1.
-            TypeError: a candidate is neither text nor `Candidate`.
+            TypeError: k is no whole number, or a candidate neither text nor `Candidate`.
         """
-        if k < 1:
-            raise ValueError(f"k is {k}, wanted 1 or more")
+        check_k(k)
         ids, rows = self._candidates(candidates)
         inputs = graph_inputs(events, self.catalog, rows, now=now, in_visit=in_visit)
         outputs = self._session.run(inputs)
@@ -161,7 +160,7 @@ class Ranker:
         return self.part_names.index("popularity") if "popularity" in self.part_names else 0
 
     def _candidates(
-        self, candidates: Sequence[str | Candidate] | None
+        self, candidates: Iterable[str | Candidate] | None
     ) -> tuple[list[ItemId] | None, npt.NDArray[np.int64]]:
         if candidates is None:
             return None, self._all_rows

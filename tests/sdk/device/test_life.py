@@ -183,7 +183,7 @@ def test_without_a_bundle_nothing_is_taken_and_the_callers_order_stands(home: Ho
 def test_without_any_policy_ranking_is_generic_and_nothing_is_kept(home: Home) -> None:
     home.bundle = corner_shop.bundle_bytes()
     with home.open() as device:
-        assert device.record("purchase", TEA) == Dropped("no_consent")
+        assert device.record("purchase", TEA) == Dropped("no_policy")
         page = device.rank()
         with pytest.raises(UnknownPurposeError):
             device.consent.notice(RANK_PURPOSE, language="de")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from shelfrank import Device, keys
+from shelfrank import Candidate, Device, Dropped, keys
 from shelfrank.errors import (
     BundleError,
     BundleExpiredError,
@@ -271,3 +271,76 @@ def test_a_bundle_that_is_no_file_is_a_clear_error(home: Home, tmp_path: Path) -
             home.open(bundle=wrong)
     with pytest.raises(BundleFormatError):
         home.open(bundle=b"")
+
+
+# --- Misuse: what, got, wanted ---
+
+
+def test_a_key_that_is_no_provider_is_refused_by_its_type_alone(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="key is str, wanted one of shelfrank") as caught:
+        Device.open(tmp_path / "p", bundle=None, trust=None, key="hunter2")  # type: ignore[arg-type]
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_key_file_in_the_folder_it_locks_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "profile"
+
+    with pytest.raises(ValueError, match="wanted it elsewhere"):
+        Device.open(folder, bundle=None, trust=None, key=keys.file(folder / "deep" / "key"))
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "words"),
+    [
+        ({"time": "2026-01-01"}, TypeError, "time is str, wanted an aware datetime"),
+        ({"quantity": "2"}, TypeError, "quantity is str"),
+        ({"quantity": True}, TypeError, "quantity is bool"),
+        ({"quantity": -1}, ValueError, "quantity is negative"),
+        ({"quantity": float("nan")}, ValueError, "quantity is negative or not finite"),
+        ({"visit": "old"}, ValueError, "wanted current or new"),
+    ],
+)
+def test_a_wrong_argument_of_record_is_named_and_stores_nothing(
+    home: Home, arguments: dict[str, Any], error: type[Exception], words: str
+) -> None:
+    before = home.files()
+
+    with home.open() as device, pytest.raises(error, match=words):
+        device.record("purchase", TEA, **arguments)
+
+    assert home.files() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"k": "3"}, "k is str"),
+        ({"k": 2.5}, "k is float"),
+        ({"candidates": 5}, "candidates is int, wanted a list"),
+    ],
+)
+def test_a_wrong_argument_of_rank_is_named(
+    home: Home, arguments: dict[str, Any], words: str
+) -> None:
+    with home.open() as device, pytest.raises(TypeError, match=words):
+        device.rank(**arguments)
+
+
+def test_any_iterable_of_candidates_is_ranked(home: Home) -> None:
+    with home.open() as device:
+        assert order_of(device.rank(c for c in (TEA, MILK))) == order_of(device.rank([TEA, MILK]))
+
+
+@pytest.mark.parametrize("wrong", [{"item_id": 5}, {"item_id": "a", "category": 5}])
+def test_a_candidate_of_something_else_than_text_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(TypeError, match="is int, wanted text"):
+        Candidate(**wrong)
+
+
+def test_without_a_policy_nothing_is_kept_and_the_reason_says_so(tmp_path: Path) -> None:
+    home = Home(tmp_path, bundle_bytes=corner_shop.bundle_bytes())
+
+    with home.open() as device:
+        assert device.record("purchase", TEA) == Dropped("no_policy")
+    assert home.files() == {}

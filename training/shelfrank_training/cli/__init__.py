@@ -15,6 +15,6 @@ def main() -> None:
         from shelfrank_training.cli.main import run
     except ImportError as error:
         print(f"error: the command line needs the package {error.name}", file=sys.stderr)
-        print("hint: pip install 'shelfrank[training]'", file=sys.stderr)
+        print("hint: in the source folder: pip install '.[training]'", file=sys.stderr)
         sys.exit(1)
     sys.exit(run(sys.argv[1:]))

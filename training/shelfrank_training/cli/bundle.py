@@ -50,7 +50,13 @@ def command() -> None:
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder to fill."
 )
-@click.option("--expires-days", type=click.IntRange(1, 36_500), default=_ROOT_VALIDITY_DAYS)
+@click.option(
+    "--expires-days",
+    type=click.IntRange(1, 36_500),
+    default=_ROOT_VALIDITY_DAYS,
+    show_default=True,
+    help="How long the root is good for new bundles.",
+)
 @_PASSPHRASE
 @_FORCE
 def keygen(out: Path, expires_days: int, passphrase_file: str | None, force: bool) -> None:
@@ -80,7 +86,13 @@ def keygen(out: Path, expires_days: int, passphrase_file: str | None, force: boo
 @click.option("--version", type=click.IntRange(1), required=True, help="Higher than the last one.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="File, or a folder.")
 @click.option("--root", type=_EXISTING, required=True, multiple=True, help="All roots so far.")
-@click.option("--expires-days", type=click.IntRange(1, 3_650), default=_VALIDITY_DAYS)
+@click.option(
+    "--expires-days",
+    type=click.IntRange(1, 3_650),
+    default=_VALIDITY_DAYS,
+    show_default=True,
+    help="How long devices may install it.",
+)
 @click.option("--issued-at", type=Time(), help="Default: now. Same inputs, same bytes.")
 @_FORCE
 def build(
@@ -137,19 +149,36 @@ def sign(file: Path, key_file: str, passphrase_file: str | None) -> None:
 @click.argument("file", type=_EXISTING)
 @click.option("--trust", type=_EXISTING, required=True, help="The application's root.json.")
 @click.option("--at", type=Time(), help="Verify as of this moment. Default: now.")
+@click.option(
+    "--allow-unprotected", is_flag=True, help="Take a label that says unprotected: research only."
+)
 @click.option("--json", "as_json", is_flag=True, help="Write the result to stdout.")
-def verify(file: Path, trust: Path, at: datetime | None, as_json: bool) -> None:
-    """Check the bundle FILE as a device does that has none yet; exit 1 if it would be refused."""
+def verify(
+    file: Path, trust: Path, at: datetime | None, allow_unprotected: bool, as_json: bool
+) -> None:
+    """Check the bundle FILE as a device does that has none yet; exit 1 if it would be refused.
+
+    Golden vectors are not run: the device does that with its own runtime.
+    """
     from shelfrank.bundle.files import read_bundle_file, read_root_file
     from shelfrank.bundle.verify import verify_bundle
+    from shelfrank.consent.policy import Policy
     from shelfrank_training.publish.describe import describe
 
     data = read_bundle_file(file)
     bundle = verify_bundle(data, trust=read_root_file(trust), now=at or _now())
+    policy = None if bundle.policy is None else Policy.parse(bundle.policy)
+    bundle.label.require(
+        None if policy is None else policy.min_shoppers, allow_unprotected=allow_unprotected
+    )
     if as_json:
         console.emit_json({"verified": True, **describe(data).to_json()})
     manifest = bundle.manifest
-    console.say(f"{file}: verified, {manifest.name} version {manifest.version}")
+    console.say(
+        f"{file}: verified, {manifest.name} version {manifest.version}; numbers over at least "
+        f"{bundle.label.min_shoppers} shoppers; "
+        f"{'no policy' if policy is None else f'policy {policy.id} version {policy.version}'}"
+    )
 
 
 @command.command()

@@ -68,7 +68,12 @@ class Bars:
         """Show a spinner and the elapsed time while the step runs, and keep the line."""
         with _columns() as progress:
             task = progress.add_task(description, total=None)
-            yield
+            try:
+                yield
+            except BaseException:
+                # A spinner that stands still would look as if the step went on.
+                progress.update(task, visible=False)
+                raise
             progress.update(task, total=1, completed=1)
 
     def track(self, items: Iterable[T], *, description: str, total: int) -> Iterator[T]:

@@ -11,6 +11,7 @@ from shelfrank_training.cli import console
 
 if TYPE_CHECKING:
     from shelfrank_training.demo.run import Demo
+    from shelfrank_training.evaluate.tally import Scope
 
 
 @click.command("demo")
@@ -36,6 +37,7 @@ def command(out: Path, force: bool, as_json: bool) -> None:
     _tell_household(demo)
     tell(demo.evaluation)
     _tell_weight(demo)
+    _tell_verdict(demo)
     report = out / "report.html"
     write_demo_report(report, demo)
     console.say(f"report in {report}")
@@ -51,8 +53,8 @@ def _tell_household(demo: Demo) -> None:
     )
     console.say(
         f"household {shown.household} of the public data set: {shown.outcomes['stored']:,} of "
-        f"{shown.purchases:,} lines recorded; before it was asked: {shown.before.mode} "
-        f"({shown.before.mode_reason})"
+        f"{shown.purchases:,} lines recorded, the others are of products that the model lacks; "
+        f"before it was asked, its ranking was {shown.before.mode}"
     )
     pages = {
         "What its device ranks, and why": shown.page,
@@ -61,6 +63,21 @@ def _tell_household(demo: Demo) -> None:
     for title, page in pages.items():
         rows = [(shown.titles[item.item_id], f"{item.score:.2f}", item.why("en")) for item in page]
         console.table(title, ["product", "score", "why"], rows, text=["why"])
+
+
+def _tell_verdict(demo: Demo) -> None:
+    """Say in two lines what the tables above come to."""
+    results = demo.evaluation.results
+    against: dict[Scope, str] = {"all": "personal_frequency", "new": "popularity"}
+    for scope, other in against.items():
+        ours = results.metrics["shelfrank"][scope]["ndcg@20"].value
+        theirs = results.metrics[other][scope]["ndcg@20"].value
+        gap = results.paired[other][scope]["ndcg@20"]
+        shown = "ahead" if gap.low > 0 else "behind" if gap.high < 0 else "no difference shown"
+        console.say(
+            f"{scope}: NDCG@20 {ours:.3f}, {other.replace('_', ' ')} {theirs:.3f}; difference "
+            f"{gap.value:+.3f} [{gap.low:+.3f} {gap.high:+.3f}]: {shown}"
+        )
 
 
 def _tell_weight(demo: Demo) -> None:

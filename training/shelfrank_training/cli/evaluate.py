@@ -133,9 +133,10 @@ def tell(evaluation: Evaluation) -> None:
             {f"minus {model_name(m)}": scopes[scope] for m, scopes in results.paired.items()},
             signed=True,
         )
+    outside = evaluation.left_out.targets_outside
     console.say(
-        f"{evaluation.left_out.targets_outside:,} targets were outside the universe of "
-        f"{evaluation.n_items:,} items; histories: {evaluation.device_rules}"
+        f"{outside:,} of {outside + results.targets['all']:,} targets were outside the universe "
+        f"of {evaluation.n_items:,} items and do not count; histories: {evaluation.device_rules}"
     )
 
 

@@ -85,4 +85,9 @@ def run(arguments: Sequence[str]) -> int:
             raise
         console.fail(error)
         return 1
+    except OSError as error:
+        if "--verbose" in arguments:
+            raise
+        console.say(f"error: {error.filename or 'a file'} cannot be used ({error.strerror})")
+        return 1
     return result if isinstance(result, int) else 0

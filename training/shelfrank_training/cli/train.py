@@ -14,7 +14,11 @@ from shelfrank_training.cli.options import column_options, read_columns
 @click.argument("aggregates", type=click.Path(path_type=Path))
 @click.argument("catalog", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Model folder.")
-@click.option("--policy", type=click.Path(path_type=Path), help="policy.toml, goes along.")
+@click.option(
+    "--policy",
+    type=click.Path(path_type=Path),
+    help="Policy to put into the bundle; the one given to aggregate.",
+)
 @column_options
 @click.option("--force", is_flag=True, help="Replace an older model folder.")
 def command(
@@ -44,6 +48,8 @@ def command(
         ),
         progress=console.Bars(),
     )
+    if policy is None:
+        console.say("note: no policy goes along; a device keeps nothing unless the app brings one")
     rows = [
         ("items", f"{trained.n_items:,}"),
         ("items not in the catalog, left out", f"{trained.n_unlisted:,}"),

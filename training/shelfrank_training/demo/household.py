@@ -190,4 +190,8 @@ def _titles(device: Device, items: list[RankedItem]) -> dict[str, str]:
         row = catalog.index_of(item.item_id) if catalog is not None else None
         title = None if catalog is None or row is None else catalog.title(row)
         titles[item.item_id] = title or item.item_id
-    return titles
+    shared = {title for title, count in Counter(titles.values()).items() if count > 1}
+    return {
+        item_id: f"{title} ({item_id})" if title in shared else title
+        for item_id, title in titles.items()
+    }

@@ -115,6 +115,10 @@ def _household(demo: Demo) -> Section:
                     ("Before it was asked", f"{shown.before.mode}: {shown.before.mode_reason}"),
                     ("Lines recorded", f"{shown.outcomes['stored']:,} of {shown.purchases:,}"),
                     ("Dropped", dropped or "none"),
+                    (
+                        "Unmapped means",
+                        "not in the model: bought by too few households, or sensitive",
+                    ),
                     ("After", f"{shown.page.mode}, from its {shown.page.rung}"),
                 ]
             ),

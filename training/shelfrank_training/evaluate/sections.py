@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _SCOPE_NAMES: Final[dict[Scope, str]] = {"all": "All targets", "new": "New items"}
 _SCOPE_TEXTS: Final[dict[Scope, str]] = {
-    "all": "Everything that followed counts, what the shopper has had before included.",
+    "all": "All that followed and can be ranked counts, what the shopper had before included.",
     "new": "Only items that the history does not name, ranked among such items.",
 }
 _READING: Final = "Dots are values, lines bootstrap 95 % intervals over shoppers."
