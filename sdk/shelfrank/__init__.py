@@ -2,7 +2,7 @@
 
 Importing this package has one effect: unless the environment says otherwise, it sets
 ``ORT_DISABLE_TELEMETRY=1``, because onnxruntime 1.29 and later writes a device id and an upload
-queue on its first import (design, invariant P2). Neither numpy nor onnxruntime nor cryptography is
+queue on its first import. Neither numpy nor onnxruntime nor cryptography is
 loaded until a bundle or a history is opened.
 """
 

@@ -434,7 +434,9 @@ def _checked_time(time: datetime, *, now: datetime) -> datetime:
     if time.tzinfo is None:
         raise ValueError("time is naive, wanted an aware one, such as datetime.now(timezone.utc)")
     if time > now:
-        raise ValueError(f"time is {time.isoformat()}, the clock says {now.isoformat()}")
+        raise ValueError(
+            f"time is {time.isoformat()}, in the future: the clock says {now.isoformat()}"
+        )
     return time
 
 

@@ -1,4 +1,4 @@
-"""The one tree of errors the SDK raises on purpose (design: what, got, wanted, next step).
+"""The one tree of errors the SDK raises on purpose (what, got, wanted, next step).
 
 A message is lower case, names what was expected and what was found, and never holds a key,
 plaintext or an item id of a history. The facts are also attributes, so that nobody parses text.

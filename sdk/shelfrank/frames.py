@@ -18,7 +18,7 @@ def tells_no_locals(call: Callable[P, R]) -> Callable[P, R]:
     """Let errors out of `call` with files and lines, but without the variables of its frames.
 
     Crash reporters send the local variables of every frame along; in here those are item ids,
-    plaintext and keys (design P1).
+    plaintext and keys.
     """
 
     @wraps(call)

@@ -77,7 +77,7 @@ def train(
 
     Args:
         aggregates: folder written by ``shelfrank aggregate``; rows about shoppers are not taken.
-        catalog: Parquet or CSV (design, section 4.1).
+        catalog: Parquet or CSV.
         out: the model folder; written whole or not at all.
         settings: None takes the defaults.
         progress: who hears about the long steps.

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 # A statistic over fewer shoppers is about people, not about products; below this only research data
-# may be used, and no policy can ask a device to take it (design 4.2).
+# may be used, and no policy can ask a device to take it.
 MIN_SHOPPERS_FLOOR: Final = 10
 DEFAULT_MIN_SHOPPERS: Final = 50
 

@@ -1,4 +1,4 @@
-"""Which visit an event belongs to, and where in it (design, 4.5). Pure rules."""
+"""Which visit an event belongs to, and where in it. Pure rules."""
 
 from __future__ import annotations
 

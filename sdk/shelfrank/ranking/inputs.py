@@ -1,6 +1,6 @@
 """Turn a history and candidates into the graph's inputs: row numbers and ages, no features.
 
-Everything the model computes of a history stands in the graph (design 4.3); what is here only
+Everything the model computes of a history stands in the graph; what is here only
 translates ids to rows and times to ages. Pure.
 """
 

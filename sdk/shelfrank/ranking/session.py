@@ -1,7 +1,7 @@
 """The one place where onnxruntime is loaded: late, guarded, and only for bytes already verified.
 
 Training's parity check and golden vectors go through this module too, so that both ends run the
-same code (design 4.3).
+same code.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ THREADS: Final = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GraphInputs:
-    """What the graph is asked, one array an input (design 4.3). E events, C candidates.
+    """What the graph is asked, one array an input. E events, C candidates.
 
     Attributes:
         event_item: int64, shape (E,), 0..n_items-1.
@@ -122,7 +122,7 @@ class GraphOutputs:
 
 
 def require_guarded_runtime() -> None:
-    """Refuse to go on unless onnxruntime's telemetry is known to be off (design P2).
+    """Refuse to go on unless onnxruntime's telemetry is known to be off.
 
     onnxruntime 1.29 and later writes a device id and an upload queue on import unless
     ``ORT_DISABLE_TELEMETRY=1`` was set before. Importing `shelfrank` sets it; that is too late when

@@ -1,4 +1,4 @@
-"""Reasons in words: true, short, and silent about the past on a shared screen (design P9)."""
+"""Reasons in words: true, short, and silent about the past on a shared screen."""
 
 from __future__ import annotations
 

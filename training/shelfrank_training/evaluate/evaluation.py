@@ -1,4 +1,4 @@
-"""The outcome of an evaluation, and its JSON (design, section 4.8)."""
+"""The outcome of an evaluation, and its JSON."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Evaluation:
         )
 
     def to_json(self) -> dict[str, Json]:
-        """Return the document of ``--json``: design 4.8 and what else a reader needs."""
+        """Return the document of ``--json``: the figures and what else a reader needs."""
         return {
             "shoppers": self.results.shoppers["all"],
             "cutoff": self.cutoff.isoformat().replace("+00:00", "Z"),

@@ -1,4 +1,4 @@
-"""What a ranking is worth: pure numpy, one row per trial (design, section 4.8).
+"""What a ranking is worth: pure numpy, one row per trial.
 
 A *trial* is one ranked list with the set of items it should have held. Gains are binary and the
 ranking is full: every item of the universe competes, nothing is sampled (sampled metrics can turn

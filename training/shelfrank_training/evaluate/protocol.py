@@ -1,4 +1,4 @@
-"""Who counts, what is asked, and what would have been right (design, section 4.8)."""
+"""Who counts, what is asked, and what would have been right."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def evaluate(
 
     Args:
         model: folder written by ``shelfrank train``.
-        events: Parquet or CSV (design, section 4.1).
+        events: Parquet or CSV.
         settings: how to measure.
         progress: who hears about the long steps.
 

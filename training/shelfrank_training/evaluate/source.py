@@ -71,7 +71,7 @@ def open_shoppers(events: Path, columns: Columns, holdout: Holdout) -> Iterator[
     events it stores, which the reader does not know.
 
     Args:
-        events: Parquet or CSV (design, section 4.1).
+        events: Parquet or CSV.
         columns: how its columns differ from the contract's.
         holdout: the shoppers to keep; with a share of 0 every one.
 

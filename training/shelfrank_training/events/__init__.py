@@ -1,4 +1,4 @@
-"""Read events and catalog (design, 4.1), and choose the shoppers that are kept out."""
+"""Read events and catalog, and choose the shoppers that are kept out."""
 
 from __future__ import annotations
 

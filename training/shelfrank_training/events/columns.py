@@ -1,4 +1,4 @@
-"""Which columns a file must and may have, and how the caller's names map to them (design, 4.1)."""
+"""Which columns a file must and may have, and how the caller's names map to them."""
 
 from __future__ import annotations
 

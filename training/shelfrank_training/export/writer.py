@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 OPSET: Final = 18
-"""Given to skl2onnx always: unasked, it picks opset 9 (design 4.3)."""
+"""Given to skl2onnx always: unasked, it picks opset 9."""
 
 FLOAT: Final = int(TensorProto.FLOAT)
 INT64: Final = int(TensorProto.INT64)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from shelfrank_training.models.space import ItemSpace
 
 WEIGHT_UNIT: Final = 1000
-"""Weights are published as integers in 1/1,000 (design 4.2)."""
+"""Weights are published as integers in 1/1,000."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
