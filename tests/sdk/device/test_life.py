@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from shelfrank import Device, Dropped, Stored, keys
-from shelfrank.errors import UnknownPurposeError
+from shelfrank.errors import BundleError, UnknownPurposeError
+from shelfrank.history.store import History
 from shelfrank.ranking.ranker import Ranker
 from shelfrank.types import RANK_PURPOSE
 from support import corner_shop
@@ -54,6 +55,24 @@ def test_without_a_grant_nothing_is_kept_and_everyone_sees_the_same(home: Home) 
 
     assert order_of(page) == generic_order()
     assert outcome(page) == ("generic", "no_consent", "popular")
+
+
+def test_without_a_grant_nothing_is_said_about_an_item(home: Home) -> None:
+    with home.open() as device:
+        for item in (BREAD, GIN, BAG, "not in the catalog"):
+            assert device.record("purchase", item) == Dropped("no_consent")
+
+
+def test_a_device_that_is_not_opened_closes_its_files(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed: list[History] = []
+    monkeypatch.setattr(History, "close", lambda history: closed.append(history))
+
+    with pytest.raises(BundleError):
+        home.open(bundle=b"no bundle")
+
+    assert len(closed) == 1
 
 
 def test_behaviour_is_never_consent(home: Home) -> None:

@@ -117,6 +117,23 @@ def test_a_clock_set_back_before_a_restart_revives_no_grant(home: Home) -> None:
         assert device.rank().mode_reason == "no_consent"
 
 
+def test_no_time_before_the_newest_event_or_the_bundles_issue_is_believed(home: Home) -> None:
+    with home.open() as device:
+        home.clock.turn(hours=20)
+        device.record("purchase", MILK)
+        newest = home.clock.now()
+
+    home.clock.turn(hours=-20)
+    with home.open() as device:
+        assert device.consent.effective_now() == newest
+    home.clock.turn(days=-300)
+    new = Home(home.root / "new")
+    new.clock.turn(days=-300)
+    with new.open() as device:
+        assert device.bundle is not None
+        assert device.consent.effective_now() == device.bundle.manifest.issued_at
+
+
 def test_the_stricter_of_two_policies_rules(tmp_path: Path) -> None:
     short = policy(retention="P30D", kinds=["purchase"])
     both = Home(tmp_path / "both", bundle_bytes=bundle())
