@@ -67,7 +67,11 @@ def test_a_device_that_is_not_opened_closes_its_files(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     closed: list[History] = []
-    monkeypatch.setattr(History, "close", lambda history: closed.append(history))
+
+    def close(history: History) -> None:
+        closed.append(history)
+
+    monkeypatch.setattr(History, "close", close)
 
     with pytest.raises(BundleError):
         home.open(bundle=b"no bundle")
