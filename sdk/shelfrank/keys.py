@@ -14,6 +14,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from shelfrank.frames import tells_no_locals
+
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["file", "host", "host_callbacks", "memory", "passphrase"]
 
 
+@tells_no_locals
 def host(secret: bytes) -> KeyProvider:
     """Use bytes that the app keeps, for example in the platform's key store.
 
@@ -67,6 +70,7 @@ def file(path: str | os.PathLike[str]) -> KeyProvider:
     return KeyFile(Path(path))
 
 
+@tells_no_locals
 def passphrase(text: str) -> KeyProvider:
     """Use a passphrase; opening takes 64 MiB of memory and some tenths of a second.
 

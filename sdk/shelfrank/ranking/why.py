@@ -36,14 +36,14 @@ _TEXTS: Final[Mapping[str, Mapping[Language, str]]] = {
         "en": "From a part of the shop that goes with “{item}”.",
     },
     "repeat": {
-        "de": "Das nehmen Sie immer wieder.",
-        "nl": "Dit neem je vaker.",
+        "de": "Darauf kommen Sie immer wieder zurück.",
+        "nl": "Hier kom je vaker op terug.",
         "en": "You come back to this one.",
     },
     "repeat_once": {
-        "de": "Das haben Sie sich schon einmal ausgesucht.",
-        "nl": "Dit koos je al eens eerder.",
-        "en": "You chose this one before.",
+        "de": "Das haben Sie schon einmal angesehen oder gewählt.",
+        "nl": "Dit bekeek of koos je al eens eerder.",
+        "en": "You looked at this one or chose it before.",
     },
     "generic": {
         "de": "Für alle gleich: ohne Ihre Daten gereiht.",

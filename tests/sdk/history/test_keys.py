@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import traceback
 import unicodedata
 from typing import TYPE_CHECKING
 
@@ -384,3 +385,16 @@ def test_the_default_costs_64_mebibytes_a_try() -> None:
     wrapped = keys.passphrase("correct horse").wrap(ROOT, STORE)
 
     assert keys.passphrase("correct horse").unwrap(wrapped, STORE) == ROOT
+
+
+@pytest.mark.parametrize(("make", "secret"), [(keys.host, b"hunter2"), (keys.passphrase, "")])
+def test_a_secret_that_is_refused_is_in_no_frame_of_its_error(make, secret):
+    with pytest.raises(ValueError, match=r"wanted|empty") as caught:
+        make(secret)
+
+    frames = traceback.TracebackException.from_exception(caught.value, capture_locals=True).stack
+    ours = [
+        frame for frame in frames if "shelfrank" in frame.filename and "tests" not in frame.filename
+    ]
+    assert ours
+    assert all("hunter2" not in repr(frame.locals) for frame in ours)

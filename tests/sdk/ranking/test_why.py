@@ -52,8 +52,8 @@ def test_what_is_taken_again_and_again_says_so(ranker: Ranker) -> None:
     ranked = rank_all(ranker, HISTORY)
 
     assert ranked[BREAD].why() == "You come back to this one."
-    assert ranked[TEA].why("de") == "Das haben Sie sich schon einmal ausgesucht."
-    assert ranked[MILK].why("nl") == "Dit koos je al eens eerder."
+    assert ranked[TEA].why("de") == "Das haben Sie schon einmal angesehen oder gewählt."
+    assert ranked[MILK].why("nl") == "Dit bekeek of koos je al eens eerder."
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -21,7 +21,7 @@ IR_VERSION: Final = 10
 
 TOLERANCE: Final = 1e-4
 """Most that graph and estimators may differ on any part, absolute. Scores are around 10, float32
-holds seven digits, and the sums are over at most some hundred terms; seen: below 2e-5."""
+holds seven digits, and the sums are over at most some hundred terms; seen: below 5e-5."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
