@@ -57,6 +57,7 @@ class Device:
         *,
         history: History,
         folder: Path | None,
+        remembered: RememberedBundle | None,
         bundle: VerifiedBundle | None,
         policy: Policy | None,
         clock: Clock,
@@ -70,9 +71,7 @@ class Device:
         # Between asking for consent and writing, nothing may be withdrawn or erased.
         self._writing = RLock()
         self._ranker = Ranker(bundle) if bundle is not None else None
-        self._remembered: RememberedBundle | None = None
-        if folder is not None:
-            self._remembered = RememberedBundle(folder, history.sealer)
+        self._remembered = remembered
         self.consent = self._new_consent()
 
     def __repr__(self) -> str:
@@ -139,9 +138,10 @@ class Device:
         else:
             history = History.open(place, key, clock=clock)
         try:
+            remembered = None if place is None else RememberedBundle(place, history.sealer)
             verified = None
             if offered is not None and root is not None:
-                before = None if place is None else RememberedBundle(place, history.sealer).read()
+                before = None if remembered is None else remembered.read()
                 verified = verify_bundle(offered, trust=root, now=clock.now(), installed=before)
             in_force = policy_in_force(verified, own)
             if verified is not None:
@@ -150,6 +150,7 @@ class Device:
             device = cls(
                 history=history,
                 folder=place,
+                remembered=remembered,
                 bundle=verified,
                 policy=in_force,
                 clock=clock,
@@ -319,6 +320,8 @@ class Device:
             finally:
                 if self._folder is not None:
                     _remove_files(self._folder)
+                if self._remembered is not None:
+                    self._remembered.forget()
                 self.consent = self._new_consent()
 
     def close(self) -> None:

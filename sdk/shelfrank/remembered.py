@@ -55,3 +55,8 @@ class RememberedBundle:
             with suppress(OSError, ShelfrankError):
                 replace_file(self._path, self._sealer.seal(dump_mark(mark), _CONTEXT))
         self._digest = bundle.digest
+
+    def forget(self) -> None:
+        """Remove the file: the key that sealed it is gone, and the next history starts anew."""
+        self._path.unlink(missing_ok=True)
+        self._digest = None

@@ -16,8 +16,6 @@ MAX_ITEM_ID_BYTES: Final = 512
 MAX_ORDER: Final = 2**16 - 1
 """Positions beyond stay on it: equal means unordered, which is true enough after 65,535 events."""
 
-MAX_VISIT: Final = 2**32 - 1
-
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND: Final = timedelta(microseconds=1)
 

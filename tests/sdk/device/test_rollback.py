@@ -123,3 +123,13 @@ def test_a_root_that_is_no_base64_is_refused() -> None:
 
     with pytest.raises(BundleFormatError, match="base64"):
         parse_mark(data)
+
+
+def test_a_bundle_is_remembered_anew_after_everything_was_erased(home: Home) -> None:
+    with home.open() as device:
+        device.erase()
+        grant(device)
+        device.record("purchase", TEA)
+
+    with pytest.raises(RollbackError):
+        home.open(bundle=version(4))

@@ -55,10 +55,8 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="shelfrank")
 @click.option("--verbose", is_flag=True, help="Show tracebacks.")
-@click.pass_context
-def root(context: click.Context, verbose: bool) -> None:
+def root(verbose: bool) -> None:
     """Train models for on-device ranking on aggregates, and publish them as signed bundles."""
-    context.obj = {"verbose": verbose}
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -42,13 +42,6 @@ class SourceFile:
     is_csv: bool
     schema: pa.Schema
 
-    def has_zone(self, column: str) -> bool | None:
-        """Say whether the times of `column` carry a zone; None where only each text can tell."""
-        type_ = self.schema.field(column).type
-        if _is_text(type_):
-            return None
-        return pa.types.is_timestamp(type_) and type_.tz is not None
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from skl2onnx import update_registered_converter
 from skl2onnx.common.data_types import FloatTensorType, Int64TensorType
 
+from shelfrank.bundle.manifest import GRAPH_INPUTS
 from shelfrank.types import KIND_CODES
 from shelfrank_training.export.writer import GraphWriter
 from shelfrank_training.models.blend import Blend
@@ -31,17 +32,7 @@ if TYPE_CHECKING:
 
     from shelfrank_training.models.tables import PairTable
 
-INPUT_TYPES: Final = {
-    "event_item": Int64TensorType,
-    "event_kind": Int64TensorType,
-    "event_age_days": FloatTensorType,
-    "event_visit": Int64TensorType,
-    "event_rank": Int64TensorType,
-    "event_quantity": FloatTensorType,
-    "candidate": Int64TensorType,
-    "situation": Int64TensorType,
-    "daypart": Int64TensorType,
-}
+_TYPES: Final = {"int64": Int64TensorType, "float32": FloatTensorType}
 
 _STATE: Final = {
     "visit_item": Int64TensorType,
@@ -274,8 +265,13 @@ def register() -> None:
 
 def initial_types() -> list[tuple[str, Any]]:
     """Return the graph's inputs as skl2onnx wants them: name and type, one dimension each."""
-    scalars = {"situation", "daypart"}
-    return [(name, kind([1] if name in scalars else [None])) for name, kind in INPUT_TYPES.items()]
+    return [
+        (
+            spec.name,
+            _TYPES[spec.element]([None if isinstance(axis, str) else axis for axis in spec.shape]),
+        )
+        for spec in GRAPH_INPUTS
+    ]
 
 
-__all__ = ["INPUT_TYPES", "initial_types", "register"]
+__all__ = ["initial_types", "register"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from shelfrank.ranking.session import GraphInputs
     from shelfrank_training.models.counts import Counts
-
-SITUATIONS: Final = ("no_history", "visit_starts", "in_visit")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -89,8 +89,3 @@ class PairTable:
             minlength=self.n_targets,
         ).astype(np.float64)
         return dense
-
-    @property
-    def n_bytes(self) -> int:
-        """What the table weighs in the model."""
-        return int(self.target.nbytes + self.value.nbytes + self.scale.nbytes)
