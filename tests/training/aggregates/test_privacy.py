@@ -223,6 +223,7 @@ def test_the_folder_holds_no_digest_or_count_of_rows_that_a_guess_could_be_teste
     assert set(written) == {
         *("format", "source", "time_range", "shoppers", "holdout", "bounds", "half_life_days"),
         *("min_shoppers", "unprotected", "mechanism", "epsilon", "delta", "accountant", "policy"),
+        *("outcomes", "ledger"),
         *("has_categories", "excluded", "engine", "tables"),
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import UTC
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import ibis
 import numpy as np
@@ -50,12 +50,41 @@ if TYPE_CHECKING:
 _SILENT: Final = Silent()
 
 
+class OutcomesMaker(Protocol):
+    """Makes the table ``outcomes``: what happened where a model of part A ranked for part B.
+
+    It needs a model, and models are made from aggregates; so it is handed in
+    (`shelfrank_training.outcomes`) and nothing here imports one.
+    """
+
+    def __call__(
+        self,
+        found: Aggregates,
+        catalog: CatalogTable,
+        events: Table,
+        settings: AggregateSettings,
+        progress: Progress,
+    ) -> Published:
+        """Return the table.
+
+        Args:
+            found: all other tables, of part A.
+            catalog: of the run.
+            events: of part B; columns as in `shelfrank_training.events.reader.Events`, nothing
+                sensitive, nobody held out, nothing at `until` or later.
+            settings: of the run.
+            progress: hears about the steps.
+        """
+        ...
+
+
 def aggregate(
     events: Path,
     catalog: Path,
     out: Path,
     settings: AggregateSettings,
     *,
+    outcomes: OutcomesMaker | None = None,
     progress: Progress = _SILENT,
 ) -> Aggregates:
     """Turn events into aggregates.
@@ -65,6 +94,7 @@ def aggregate(
         catalog: Parquet or CSV.
         out: folder to write; all of it appears, or nothing.
         settings: bounds, threshold, hold-out, columns.
+        outcomes: makes the table of that name from part B; None leaves it empty.
         progress: hears about the steps.
 
     Returns:
@@ -194,6 +224,7 @@ def _describe(name: str, table: Published, data: bytes, max_items: int) -> Table
         "pairs": ordered_pairs // 2,
         "category_pairs": ordered_pairs // 2,
         "next": 2 * ordered_pairs,  # one for each scope
+        "category_next": 2 * ordered_pairs,
     }
     return TableInfo(
         rows=rows,

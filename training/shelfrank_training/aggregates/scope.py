@@ -42,6 +42,20 @@ def restrict(events: Table, settings: AggregateSettings) -> Table:
     return events
 
 
+def part_a(events: Table, settings: AggregateSettings) -> Table:
+    """Leave out the shoppers who only make the table ``outcomes``."""
+    if settings.outcomes.share == 0:
+        return events
+    return events.filter(~settings.outcomes.matches(events.shopper_id))
+
+
+def part_b(events: Table, settings: AggregateSettings) -> Table:
+    """Keep just the shoppers who make the table ``outcomes``; nobody without a share for them."""
+    if settings.outcomes.share == 0:
+        return events.limit(0)
+    return restrict(events, settings).filter(settings.outcomes.matches(events.shopper_id))
+
+
 def find_scope(engine: Backend, events: Table, settings: AggregateSettings) -> Scope:
     """Choose the events to count and find their time range.
 
@@ -54,7 +68,8 @@ def find_scope(engine: Backend, events: Table, settings: AggregateSettings) -> S
     Raises:
         PrivacyError: fewer than `min_shoppers` shoppers have an event.
     """
-    counted = keep(engine, restrict(events.filter(events.kind != "dislike"), settings))
+    liked = events.filter(events.kind != "dislike")
+    counted = keep(engine, part_a(restrict(liked, settings), settings))
     days = counted.group_by("shopper_id").aggregate(
         first=counted.time.min().truncate("day"), last=counted.time.max().truncate("day")
     )

@@ -34,6 +34,9 @@ LARGE_EVENTS: Final = 10_000_000
 MAX_VISITS: Final = 200
 """Visits counted for one shopper, newest first: almost four years of weekly shopping."""
 
+OUTCOMES_SALT: Final = "shelfrank-outcomes-0"
+"""Keeps part B apart from the hold-out, which the same hash chooses."""
+
 HALF_LIFE_DAYS: Final = 28
 """Popularity halves every four weeks, so that it follows the season and not one weekend."""
 
@@ -48,6 +51,8 @@ class AggregateSettings:
         min_shoppers: distinct shoppers behind every published number.
         unprotected: permits `min_shoppers` below `UNPROTECTED_MIN_SHOPPERS`.
         holdout: the shoppers that are kept out; its salt also chooses the contributions.
+        outcomes: part B: who makes the table ``outcomes`` and no other, among those not held out. A
+            share of 0 makes no such table.
         until: aware; events at this moment or later are left out, and popularity decays from here.
             None takes the end of the data.
         max_items: items counted for one shopper; None takes the default for the number of events.
@@ -61,6 +66,7 @@ class AggregateSettings:
     min_shoppers: int = DEFAULT_MIN_SHOPPERS
     unprotected: bool = False
     holdout: Holdout = field(default_factory=Holdout)
+    outcomes: Holdout = field(default_factory=lambda: Holdout(salt=OUTCOMES_SALT))
     until: datetime | None = None
     max_items: int | None = None
     half_life_days: int = HALF_LIFE_DAYS

@@ -129,5 +129,5 @@ def _report(result: Aggregates, out: Path) -> None:
         f"{out}: {info.shoppers:,} shoppers, at most {info.max_items} items each, "
         f"every number over at least {info.min_shoppers}",
         ("table", "rows", "left out"),
-        ((name, f"{t.rows:,}", f"{t.suppressed_share:.0%}") for name, t in info.tables.items()),
+        ((name, f"{t.rows:,}", t.suppressed()) for name, t in info.tables.items()),
     )

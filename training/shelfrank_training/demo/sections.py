@@ -202,10 +202,7 @@ def _weight(demo: Demo) -> Section:
 
 def _label(demo: Demo) -> Section:
     info = demo.aggregates.info
-    rows = [
-        (name, f"{table.rows:,}", f"{table.suppressed_share:.0%}")
-        for name, table in info.tables.items()
-    ]
+    rows = [(name, f"{table.rows:,}", table.suppressed()) for name, table in info.tables.items()]
     return Section(
         "Privacy label",
         [

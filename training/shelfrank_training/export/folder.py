@@ -73,7 +73,7 @@ def describe(blend: Blend, exported: Exported, aggregates: Aggregates) -> dict[s
         **graph.to_json(),
         "format": FORMAT,
         "holdout": {"share": info.holdout.share, "salt": info.holdout.salt},
-        "time_range": {"from": info.time_from.isoformat(), "to": info.time_to.isoformat()},
+        "time_range": info.to_json()["time_range"],
         "min_shoppers": info.min_shoppers,
         "max_items": info.max_items,
         "epsilon": info.epsilon,
