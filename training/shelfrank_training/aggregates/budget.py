@@ -37,6 +37,23 @@ little to pairs of items, which need hundreds of thousands of shoppers and then 
 on generated shops (`tests/benchmarks/epsilon_shares.py --seed` of its own), never on measured
 shoppers."""
 
+_OF_CATEGORIES: Final = ("categories", "category_pairs", "category_repeats")
+
+
+def split_for(*, has_categories: bool) -> dict[str, float]:
+    """Return the shares of rho for a catalog: without categories theirs go to pairs of items.
+
+    The catalog is public, so the choice costs nothing.
+    """
+    if has_categories:
+        return dict(SPLIT)
+    kept = {
+        name: share for name, share in SPLIT.items() if name.split(".")[0] not in _OF_CATEGORIES
+    }
+    kept["pairs"] += 1 - math.fsum(kept.values())
+    return kept
+
+
 KEYED: Final = ("items", "categories", "category_pairs", "pairs", "category_repeats")
 """The passes that choose keys, each for an equal part of the half of delta that pays for it."""
 
@@ -86,6 +103,23 @@ class Target:
             )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bill:
+    """What one release costs one shopper.
+
+    Attributes:
+        target: epsilon and delta that cover it.
+        rho: of zCDP, over all tables.
+        conversion_delta: at which rho was turned into epsilon.
+        key_delta: what choosing keys cost.
+    """
+
+    target: Target
+    rho: float
+    conversion_delta: float
+    key_delta: float
+
+
 class Account:
     """Hands out the budget of one release and keeps the bill.
 
@@ -111,7 +145,13 @@ class Account:
         return self._target.delta / 2 / len(KEYED)
 
     def charge(
-        self, name: str, sensitivity: Sensitivity, scale: float, cost: Cost, *, threshold: int | None
+        self,
+        name: str,
+        sensitivity: Sensitivity,
+        scale: float,
+        cost: Cost,
+        *,
+        threshold: int | None,
     ) -> None:
         """Enter one pass.
 
@@ -139,11 +179,11 @@ class Account:
         """Return what was entered for a table."""
         return tuple(entry for name, entry in self._bill if name.split(".")[0] == table)
 
-    def close(self) -> Target:
+    def close(self) -> Bill:
         """Add everything up.
 
         Returns:
-            The target, which the sum keeps.
+            What the release costs; the target covers it.
 
         Raises:
             PrivacyError: more was spent than promised; nothing may be published then.
@@ -156,7 +196,12 @@ class Account:
                 f"the tables cost epsilon {epsilon:g} and delta {delta:g}, promised were "
                 f"{self._target.epsilon:g} and {self._target.delta:g}; nothing is published"
             )
-        return self._target
+        return Bill(
+            target=self._target,
+            rho=rho,
+            conversion_delta=self._conversion_delta,
+            key_delta=delta - self._conversion_delta,
+        )
 
 
 def _readable(value: float) -> float:

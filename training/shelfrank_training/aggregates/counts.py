@@ -48,9 +48,7 @@ def popularity(contributions: Table, *, end: datetime, half_life_days: int) -> T
     """
     latest = contributions.group_by("shopper", "unit").aggregate(time=contributions.time.max())
     weighed = aged(latest, end=end, half_life_days=half_life_days)
-    return weighed.group_by("unit").aggregate(
-        shoppers=weighed.count(), weight=weighed.decay.sum()
-    )
+    return weighed.group_by("unit").aggregate(shoppers=weighed.count(), weight=weighed.decay.sum())
 
 
 def aged(latest: Table, *, end: datetime, half_life_days: int) -> Table:

@@ -184,7 +184,9 @@ class Affinity(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no ty
 
     def fit(self, X: Counts, y: None = None) -> Self:
         """Fill the table."""
-        lift = _log_lift(X.pairs, X.item_shoppers, X.n_shoppers, shrink=self.shrink)
+        # Below its noise a count says nothing, however many shoppers are behind it.
+        shrink = max(self.shrink, X.pair_noise)
+        lift = _log_lift(X.pairs, X.item_shoppers, X.n_shoppers, shrink=shrink)
         self.table_ = PairTable.of(
             X.pairs.source,
             X.pairs.target,
@@ -210,31 +212,41 @@ class Category(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no ty
     `usual` is the target category's mean lift over all sources: without it, shoppers who take much
     would be steered to whatever every busy shopper takes. Within one category the lift is that of
     its shoppers against chance. Carries rare and new items; a catalog without categories gets 0
-    everywhere.
+    everywhere. An item whose own pairs are suppressed speaks through its category alone, so it
+    speaks louder there.
 
     Args:
         weight: of this part.
         shrink: shoppers added to observed and expected.
         top: target categories kept per source.
+        alone: how much more an item without any published pair counts as a source; one with
+            `TOP_TARGETS` pairs or more counts once, in between it falls evenly.
     """
 
     name: Final = "category"
 
     def __init__(
-        self, weight: float = 0.20, shrink: float = 100.0, top: int = TOP_CATEGORIES
+        self,
+        weight: float = 0.20,
+        shrink: float = 100.0,
+        top: int = TOP_CATEGORIES,
+        alone: float = 0.5,
     ) -> None:
         self.weight = weight
         self.shrink = shrink
         self.top = top
+        self.alone = alone
 
     def fit(self, X: Counts, y: None = None) -> Self:
         """Fill the table."""
         own = np.flatnonzero(X.category_shoppers)
         source = np.concatenate([own, X.category_pairs.source])
         target = np.concatenate([own, X.category_pairs.target])
-        expected = X.category_shoppers**2 / max(1, X.n_shoppers)
-        within = np.log((X.category_shoppers[own] + self.shrink) / (expected[own] + self.shrink))
-        across = _log_lift(X.category_pairs, X.category_shoppers, X.n_shoppers, shrink=self.shrink)
+        n_shoppers = max(1, X.n_category_shoppers)
+        shrink = max(self.shrink, X.category_pair_noise)
+        expected = X.category_shoppers**2 / n_shoppers
+        within = np.log((X.category_shoppers[own] + shrink) / (expected[own] + shrink))
+        across = _log_lift(X.category_pairs, X.category_shoppers, n_shoppers, shrink=shrink)
         lift = np.concatenate([within, across])
         usual = _mean_by_target(source, target, lift, _item_mass(X))
         n_numbers = X.space.n_categories + 1
@@ -247,13 +259,17 @@ class Category(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no ty
             top=self.top,
         )
         self.category_of_ = X.space.category_of.astype(np.int32)
+        n_pairs = np.bincount(X.pairs.source, minlength=X.space.n_items)
+        missing = 1 - np.minimum(n_pairs / TOP_TARGETS, 1)
+        self.source_weight_ = (1 + self.alone * missing).astype(np.float32)
         return self
 
     def part(self, state: HistoryState, inputs: GraphInputs) -> npt.NDArray[np.float64]:
         """See `Part.part`."""
         check_is_fitted(self)
         dense = self.table_.spread(
-            self.category_of_[state.past_item].astype(np.int64), state.past_activity
+            self.category_of_[state.past_item].astype(np.int64),
+            state.past_activity * self.source_weight_[state.past_item],
         )
         part: npt.NDArray[np.float64] = dense[self.category_of_[inputs.candidate]]
         return part
