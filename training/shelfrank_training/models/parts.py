@@ -101,6 +101,7 @@ class Next(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
             matter inside a visit.
         start_weight: of the items of the visit before.
         top: targets kept per source.
+        start_shrink: shoppers added to observed and expected, against chance in small counts.
     """
 
     name: Final = "next"
@@ -111,11 +112,13 @@ class Next(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
         bend: float = 10.0,
         start_weight: float = 0.2,
         top: int = TOP_TARGETS,
+        start_shrink: float = 20.0,
     ) -> None:
         self.weight = weight
         self.bend = bend
         self.start_weight = start_weight
         self.top = top
+        self.start_shrink = start_shrink
 
     def fit(self, X: Counts, y: None = None) -> Self:
         """Fill both tables."""
@@ -126,7 +129,7 @@ class Next(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
             X, source, target, self.bend * np.log1p(self.weight * rate / self.bend)
         )
         follow = X.next_visit
-        lift = _log_lift(follow, X.item_shoppers, X.n_shoppers, shrink=1.0)
+        lift = _log_lift(follow, X.item_shoppers, X.n_shoppers, shrink=self.start_shrink)
         self.at_start_ = self._table(X, follow.source, follow.target, self.start_weight * lift)
         return self
 
