@@ -118,7 +118,11 @@ def test_columns_are_mapped_in_whichever_file_has_them(tmp_path: Path, catalog: 
         (("--until", "tomorrow"), 2),
         (("--column", "item_id"), 2),
         (("--policy", "no such file"), 1),
-        (("--epsilon", "1"), 2),
+        (("--epsilon", "1"), 1),
+        (("--epsilon", "0", "--until", "2020-01-02"), 1),
+        (("--epsilon", "-1", "--until", "2020-01-02"), 1),
+        (("--epsilon", "1", "--until", "2020-01-02", "--delta", "0"), 1),
+        (("--ledger", "ledger.jsonl"), 1),
     ],
 )
 def test_wrong_settings_are_refused_before_anything_is_read(

@@ -70,6 +70,9 @@ def numbers(*rows: tuple[int, int, float, float]) -> PairCounts:
 SMALL = Counts(
     space=ItemSpace.of(("a", "b", "c"), (None, None, None)),
     n_shoppers=1000,
+    n_category_shoppers=1000,
+    pair_noise=0.0,
+    category_pair_noise=0.0,
     item_shoppers=np.array([100.0, 50.0, 25.0]),
     item_weight=np.array([99.0, 49.0, 24.0]),
     pairs=numbers(),
@@ -247,7 +250,7 @@ def test_category_is_the_lift_above_what_is_usual_for_the_target() -> None:
         category_shoppers=np.array([120.0, 25.0]),
         category_pairs=numbers((0, 1, 20, 20), (1, 0, 20, 20)),
     )
-    part = Category(weight=1.0, shrink=10.0).fit(found)
+    part = Category(weight=1.0, shrink=10.0, alone=0.0).fit(found)
     reader = HistoryReader().fit(found)
     within_x = math.log((120 + 10) / (120**2 / 1000 + 10))
     within_y = math.log((25 + 10) / (25**2 / 1000 + 10))
@@ -261,6 +264,24 @@ def test_category_is_the_lift_above_what_is_usual_for_the_target() -> None:
 
     x, y = math.log(2) * (within_x - usual_x), math.log(2) * (across - usual_y)
     assert got == pytest.approx([x, x, y, x, y, 0], abs=0.02)
+
+
+def test_an_item_without_published_pairs_speaks_louder_through_its_category() -> None:
+    found = counts()
+    n_pairs = np.bincount(found.pairs.source, minlength=found.space.n_items)
+    alone = replace(found, pairs=numbers())
+    asked = question([(0, PURCHASE, 0.0, 1, 0)], list(range(found.space.n_rows)))
+    reader = HistoryReader().fit(found)
+    state = reader.read(asked)
+
+    with_pairs = Category(alone=0.5).fit(found).part(state, asked)
+    without = Category(alone=0.5).fit(alone).part(state, asked)
+    never = Category(alone=0.0).fit(alone).part(state, asked)
+
+    assert 0 < n_pairs[0] < 20
+    assert np.abs(never).max() > 0
+    assert without == pytest.approx(1.5 * never)
+    assert with_pairs == pytest.approx((1 + 0.5 * (1 - n_pairs[0] / 20)) * never)
 
 
 def test_items_of_one_category_add_up() -> None:

@@ -59,7 +59,7 @@ def eligible_items(digested: Table, *, max_items: int, min_shoppers: int) -> Tab
     Returns:
         item_id.
     """
-    chosen = _smallest(digested, max_items)
+    chosen = smallest(digested, max_items)
     counted = chosen.group_by("item_id").aggregate(shoppers=chosen.count())
     return counted.filter(counted.shoppers >= min_shoppers).select("item_id")
 
@@ -77,7 +77,7 @@ def bound(events: Table, digested: Table, items: Table, bounds: Bounds) -> Table
         Distinct rows of shopper (a number), item, time, purchase (bool), visit (grows with its
         start), start (of the visit), moment (position in the visit, from 0; equal times are one).
     """
-    chosen = _smallest(digested, bounds.max_items).join(items, "item_id")
+    chosen = smallest(digested, bounds.max_items).join(items, "item_id")
     lines = events.join(chosen.select("shopper_id", "item_id", "item"), ["shopper_id", "item_id"])
     visits = _number_visits(lines, bounds.max_visits)
     shoppers = visits.select("shopper_id").distinct()
@@ -90,7 +90,16 @@ def bound(events: Table, digested: Table, items: Table, bounds: Bounds) -> Table
     return distinct.mutate(moment=ibis.dense_rank().over(in_visit))
 
 
-def _smallest(digested: Table, max_items: int) -> Table:
+def smallest(digested: Table, max_items: int) -> Table:
+    """Keep the rows with the smallest digests of each shopper.
+
+    Args:
+        digested: shopper_id, item_id, digest, …; one row for each item of a shopper.
+        max_items: how many stay.
+
+    Returns:
+        The same without digest.
+    """
     by_digest = ibis.window(
         group_by=digested.shopper_id, order_by=[digested.digest, digested.item_id]
     )

@@ -47,12 +47,25 @@ def popularity(contributions: Table, *, end: datetime, half_life_days: int) -> T
         unit, shoppers, weight.
     """
     latest = contributions.group_by("shopper", "unit").aggregate(time=contributions.time.max())
+    weighed = aged(latest, end=end, half_life_days=half_life_days)
+    return weighed.group_by("unit").aggregate(shoppers=weighed.count(), weight=weighed.decay.sum())
+
+
+def aged(latest: Table, *, end: datetime, half_life_days: int) -> Table:
+    """Give each row what is left of it at the end of the time range.
+
+    Args:
+        latest: time, …
+        end: see `popularity`.
+        half_life_days: after which half is left.
+
+    Returns:
+        The same with ``decay``, in 1/1,000.
+    """
     age = ibis.literal(end).delta(latest.time, unit="microsecond")
-    aged = latest.mutate(days=age // _DAY_MICROSECONDS)
-    weighed = aged.left_join(_decay(half_life_days), "days")
-    return weighed.group_by("unit").aggregate(
-        shoppers=weighed.count(), weight=weighed.decay.fill_null(0).sum()
-    )
+    in_days = latest.mutate(days=age // _DAY_MICROSECONDS)
+    weighed = in_days.left_join(_decay(half_life_days), "days")
+    return weighed.mutate(decay=weighed.decay.fill_null(0))
 
 
 def pairs(contributions: Table) -> Table:
@@ -133,14 +146,27 @@ def next_visit(contributions: Table) -> Table:
 def repeats(contributions: Table) -> Table:
     """Count the shoppers who buy a unit again, by the median gap between their visits with it.
 
-    The median of an even number of gaps is the lower one, so that it is an integer. Gaps above the
-    last bucket are not counted.
-
     Args:
         contributions: shopper, unit, start, purchase.
 
     Returns:
         unit, gap_days (upper bound of the bucket, inclusive), shoppers.
+    """
+    gaps = repeat_gaps(contributions)
+    return gaps.group_by("unit", "gap_days").aggregate(shoppers=gaps.count())
+
+
+def repeat_gaps(contributions: Table) -> Table:
+    """Find the median gap between a shopper's visits in which they buy a unit.
+
+    The median of an even number of gaps is the lower one, so that it is an integer. Gaps above the
+    last bucket are left out.
+
+    Args:
+        contributions: shopper, unit, start, purchase.
+
+    Returns:
+        shopper, unit, gap_days (upper bound of the bucket, inclusive); a shopper has one a unit.
     """
     bought = contributions.filter(contributions.purchase)
     visits = bought.select("shopper", "unit", "start").distinct()
@@ -153,13 +179,14 @@ def repeats(contributions: Table) -> Table:
         n_gaps=gaps.count().over(group_by=[gaps.shopper, gaps.unit]),
     )
     median = ranked.filter(ranked.position == (ranked.n_gaps - 1) // 2)
-    bucketed = median.mutate(
+    return median.select(
+        "shopper",
+        "unit",
         gap_days=ibis.cases(
             *((median.gap <= days * _DAY_MICROSECONDS, days) for days in GAP_DAYS),
             else_=ibis.null("int64"),
-        ).cast("int64")
+        ).cast("int64"),
     ).filter(this.gap_days.notnull())
-    return bucketed.group_by("unit", "gap_days").aggregate(shoppers=bucketed.count())
 
 
 def at_least(counted: Table, min_shoppers: int) -> Table:

@@ -56,6 +56,20 @@ def part_b(events: Table, settings: AggregateSettings) -> Table:
     return restrict(events, settings).filter(settings.outcomes.matches(events.shopper_id))
 
 
+def before_until(events: Table, settings: AggregateSettings) -> tuple[Table, datetime]:
+    """Return the events that noise is added for, and the end of their time range.
+
+    All that lie before `until`, however old: where a range starts would be a fact about the data.
+
+    Raises:
+        ValueError: without `until`.
+    """
+    if settings.until is None:
+        raise ValueError("until is None; see check_noise")
+    liked = events.filter(events.kind != "dislike")
+    return part_a(restrict(liked, settings), settings), _naive(settings.until)
+
+
 def find_scope(engine: Backend, events: Table, settings: AggregateSettings) -> Scope:
     """Choose the events to count and find their time range.
 

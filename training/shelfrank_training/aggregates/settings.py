@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from shelfrank_training.aggregates.budget import Target
+from shelfrank_training.aggregates.ledger import DEFAULT_YEARLY_EPSILON
 from shelfrank_training.errors import PrivacyError
 from shelfrank_training.events.columns import Columns
 from shelfrank_training.events.holdout import Holdout
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from pathlib import Path
 
     from shelfrank.consent.policy import Policy
 
@@ -34,11 +37,30 @@ LARGE_EVENTS: Final = 10_000_000
 MAX_VISITS: Final = 200
 """Visits counted for one shopper, newest first: almost four years of weekly shopping."""
 
+DEFAULT_DELTA: Final = 1e-6
+"""Right for up to a hundred thousand shoppers, and permitted up to a million: above one over their
+number, publishing somebody's rows outright would be permitted, too."""
+
 OUTCOMES_SALT: Final = "shelfrank-outcomes-0"
 """Keeps part B apart from the hold-out, which the same hash chooses."""
 
 HALF_LIFE_DAYS: Final = 28
 """Popularity halves every four weeks, so that it follows the season and not one weekend."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerUse:
+    """Which ledger a release is entered in, and when.
+
+    Attributes:
+        path: the file; made if it is not there.
+        now: aware; the moment of the release. The data are older: nothing else looks at it.
+        yearly_epsilon: budget of a new ledger; an existing one keeps its own.
+    """
+
+    path: Path
+    now: datetime
+    yearly_epsilon: float = DEFAULT_YEARLY_EPSILON
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +77,10 @@ class AggregateSettings:
             share of 0 makes no such table.
         until: aware; events at this moment or later are left out, and popularity decays from here.
             None takes the end of the data.
+        epsilon: of noise, for one shopper more or less, over everything that is written; None adds
+            none. With it `until` is needed, since the end of the data would be a fact about them.
+        delta: goes with epsilon; at most one over the number of shoppers.
+        ledger: counts the budget over releases; None counts nothing.
         max_items: items counted for one shopper; None takes the default for the number of events.
         half_life_days: after which an event counts half for popularity; at least 1.
         columns: what differs from the contract's column names, in either file.
@@ -68,6 +94,9 @@ class AggregateSettings:
     holdout: Holdout = field(default_factory=Holdout)
     outcomes: Holdout = field(default_factory=lambda: Holdout(salt=OUTCOMES_SALT))
     until: datetime | None = None
+    epsilon: float | None = None
+    delta: float = DEFAULT_DELTA
+    ledger: LedgerUse | None = None
     max_items: int | None = None
     half_life_days: int = HALF_LIFE_DAYS
     columns: Columns = field(default_factory=Columns)
@@ -117,6 +146,34 @@ def check_min_shoppers(settings: AggregateSettings) -> tuple[str, ...]:
     if asked < AMBER_MIN_SHOPPERS:
         return (f"amber: numbers may stand for as few as {asked} shoppers",)
     return ()
+
+
+def check_noise(settings: AggregateSettings) -> Target | None:
+    """Return what is promised by noise; None without.
+
+    Raises:
+        PrivacyError: epsilon or delta promise nothing, `until` is missing, or a setting goes only
+            with noise, or only without.
+    """
+    if settings.epsilon is None:
+        if settings.ledger is not None:
+            raise PrivacyError(
+                "a ledger was given without epsilon: a release without noise has no cost to enter",
+                hint="give --epsilon too, or leave --ledger out",
+            )
+        return None
+    target = Target(settings.epsilon, settings.delta)
+    if settings.until is None:
+        raise PrivacyError(
+            "epsilon was given without until: the end of the data is a fact about shoppers",
+            hint="say --until TIME",
+        )
+    if settings.max_items is not None:
+        raise PrivacyError(
+            f"max_items is {settings.max_items}, but with epsilon shoppers of many items count in "
+            "part, and the bounds are fixed"
+        )
+    return target
 
 
 def choose_max_items(settings: AggregateSettings, n_events: int) -> int:

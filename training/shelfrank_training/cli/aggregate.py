@@ -51,6 +51,30 @@ def _parse_time(
     "--unprotected", is_flag=True, help="Permit --min-shoppers below 10: public data only."
 )
 @click.option(
+    "--epsilon",
+    type=float,
+    help="Add noise: epsilon of everything written, for one shopper more or less.",
+)
+@click.option(
+    "--delta",
+    type=float,
+    default=1e-6,
+    show_default=True,
+    help="Goes with --epsilon; at most one over the number of shoppers.",
+)
+@click.option(
+    "--ledger",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File that counts the budget over releases and refuses what would overspend it.",
+)
+@click.option(
+    "--yearly-epsilon",
+    type=float,
+    default=4.0,
+    show_default=True,
+    help="Budget of a new ledger; an existing one keeps its own.",
+)
+@click.option(
     "--holdout",
     type=click.FloatRange(0, 1, max_open=True),
     default=0.0,
@@ -78,6 +102,10 @@ def command(
     policy: Path | None,
     min_shoppers: int,
     unprotected: bool,
+    epsilon: float | None,
+    delta: float,
+    ledger: Path | None,
+    yearly_epsilon: float,
     holdout: float,
     until: datetime | None,
     mapped: tuple[str, ...],
@@ -91,7 +119,7 @@ def command(
     Both are Parquet or CSV. Only the folder that is written leaves this step: no row in it is about
     one shopper.
     """
-    from shelfrank_training.aggregates import AggregateSettings, aggregate
+    from shelfrank_training.aggregates import AggregateSettings, LedgerUse, aggregate
     from shelfrank_training.events import Holdout
 
     settings = AggregateSettings(
@@ -100,6 +128,11 @@ def command(
         unprotected=unprotected,
         holdout=Holdout(share=holdout),
         until=until,
+        epsilon=epsilon,
+        delta=delta,
+        ledger=None
+        if ledger is None
+        else LedgerUse(path=ledger, now=_release_time(), yearly_epsilon=yearly_epsilon),
         columns=read_columns(mapped, dropped),
         max_bad_rows=max_bad_rows,
         overwrite=force,
@@ -108,6 +141,12 @@ def command(
     _report(result, out)
     if as_json:
         console.emit_json(result.info.to_json())
+
+
+def _release_time() -> datetime:
+    # The one place where aggregation looks at a clock: when a release is made, not when people
+    # shopped.
+    return datetime.now(UTC)  # noqa: TID251
 
 
 def _read_policy(path: Path) -> Policy:
@@ -125,9 +164,20 @@ def _report(result: Aggregates, out: Path) -> None:
     for note in result.notes:
         console.say(note)
     info = result.info
+    noise = (
+        "no noise"
+        if info.epsilon is None
+        else f"epsilon {info.epsilon:g}, delta {info.delta:g} for one shopper more or less"
+    )
+    if info.ledger is not None:
+        spent = info.ledger
+        console.say(
+            f"ledger: epsilon {spent.epsilon_spent:.3g} of {spent.epsilon_limit:g} spent within "
+            f"{spent.days} days, {spent.releases} releases"
+        )
     console.table(
         f"{out}: {info.shoppers:,} shoppers, at most {info.max_items} items each, "
-        f"every number over at least {info.min_shoppers}",
+        f"every number over at least {info.min_shoppers}; {noise}",
         ("table", "rows", "left out"),
         ((name, f"{t.rows:,}", t.suppressed()) for name, t in info.tables.items()),
     )

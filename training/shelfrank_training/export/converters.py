@@ -175,9 +175,13 @@ def _convert_category(scope: Any, operator: Any, container: Any) -> None:
     write = call.write
     category_of = write.constant("category_of", call.estimator.category_of_)
     of_items = write.to_int64(write.node("Gather", category_of, call.input["past_item"], axis=0))
+    weight = write.constant("source_weight", call.estimator.source_weight_)
+    weight = write.node("Gather", weight, call.input["past_item"], axis=0)
     # Added up by category first: a long history has many items, but few categories.
     total = write.scatter_add(
-        call.estimator.table_.n_targets, of_items, call.input["past_activity"]
+        call.estimator.table_.n_targets,
+        of_items,
+        write.node("Mul", call.input["past_activity"], weight),
     )
     source = write.node("Unique", of_items, sorted=1)
     weight = write.node("Gather", total, source, axis=0)

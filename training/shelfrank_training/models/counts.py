@@ -45,14 +45,18 @@ class Counts:
 
     Attributes:
         space: the rows.
-        n_shoppers: shoppers the folder was made from.
+        n_shoppers: what all shoppers count in items: how many there are or, with epsilon, where one
+            of many items counts in part, fewer.
+        n_category_shoppers: likewise in categories.
+        pair_noise: standard deviation of `pairs`, in shoppers; 0 without noise.
+        category_pair_noise: likewise of `category_pairs`.
         item_shoppers: float64, shape (n_items,).
         item_weight: float64, shape (n_items,), recency-weighted shoppers.
         pairs: items with the same shopper, both directions.
         next_in_visit: ordered pairs inside one visit.
         next_visit: ordered pairs from one visit to the shopper's next.
         repeat_gap_days: float64, shape (G,), upper bounds of the gaps between repeat purchases, all
-            items.
+            items, or all categories where items have none.
         repeat_shoppers: float64, shape (G,), shoppers per gap.
         category_shoppers: float64, shape (n_categories,).
         category_pairs: categories with the same shopper, both directions, without the diagonal.
@@ -60,6 +64,9 @@ class Counts:
 
     space: ItemSpace
     n_shoppers: int
+    n_category_shoppers: int
+    pair_noise: float
+    category_pair_noise: float
     item_shoppers: npt.NDArray[np.float64]
     item_weight: npt.NDArray[np.float64]
     pairs: PairCounts
@@ -77,12 +84,17 @@ class Counts:
         rows = space.rows_of(items.text("item_id"))
         following = _Columns(aggregates, "next")
         in_visit = np.array([scope == "visit" for scope in following.text("scope")], dtype=np.bool_)
-        repeats = _Columns(aggregates, "repeats")
+        # With epsilon only categories have gaps.
+        found = aggregates.table("repeats").num_rows
+        repeats = _Columns(aggregates, "repeats" if found else "category_repeats")
         gaps, shoppers = _by_gap(repeats.numbers("gap_days"), repeats.numbers("shoppers"))
         categories = _Columns(aggregates, "categories")
         return cls(
             space=space,
-            n_shoppers=aggregates.info.shoppers,
+            n_shoppers=_total(aggregates, "items"),
+            n_category_shoppers=_total(aggregates, "categories"),
+            pair_noise=_noise(aggregates, "pairs"),
+            category_pair_noise=_noise(aggregates, "category_pairs"),
             item_shoppers=_spread(rows, items.numbers("shoppers"), space.n_items),
             item_weight=_spread(rows, items.numbers("weight") / WEIGHT_UNIT, space.n_items),
             pairs=_both(_Columns(aggregates, "pairs").pairs("item_id", "other_id", space.rows_of)),
@@ -101,6 +113,16 @@ class Counts:
                 )
             ),
         )
+
+
+def _total(aggregates: Aggregates, table: str) -> int:
+    info = aggregates.info.tables.get(table)
+    return aggregates.info.shoppers if info is None or info.total is None else info.total
+
+
+def _noise(aggregates: Aggregates, table: str) -> float:
+    info = aggregates.info.tables.get(table)
+    return max((noise.scale for noise in info.noise), default=0.0) if info is not None else 0.0
 
 
 class _Columns:

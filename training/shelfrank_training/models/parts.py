@@ -101,6 +101,7 @@ class Next(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
             matter inside a visit.
         start_weight: of the items of the visit before.
         top: targets kept per source.
+        start_shrink: shoppers added to observed and expected, against chance in small counts.
     """
 
     name: Final = "next"
@@ -111,11 +112,13 @@ class Next(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
         bend: float = 10.0,
         start_weight: float = 0.2,
         top: int = TOP_TARGETS,
+        start_shrink: float = 20.0,
     ) -> None:
         self.weight = weight
         self.bend = bend
         self.start_weight = start_weight
         self.top = top
+        self.start_shrink = start_shrink
 
     def fit(self, X: Counts, y: None = None) -> Self:
         """Fill both tables."""
@@ -126,7 +129,7 @@ class Next(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
             X, source, target, self.bend * np.log1p(self.weight * rate / self.bend)
         )
         follow = X.next_visit
-        lift = _log_lift(follow, X.item_shoppers, X.n_shoppers, shrink=1.0)
+        lift = _log_lift(follow, X.item_shoppers, X.n_shoppers, shrink=self.start_shrink)
         self.at_start_ = self._table(X, follow.source, follow.target, self.start_weight * lift)
         return self
 
@@ -184,7 +187,9 @@ class Affinity(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no ty
 
     def fit(self, X: Counts, y: None = None) -> Self:
         """Fill the table."""
-        lift = _log_lift(X.pairs, X.item_shoppers, X.n_shoppers, shrink=self.shrink)
+        # Below its noise a count says nothing, however many shoppers are behind it.
+        shrink = max(self.shrink, X.pair_noise)
+        lift = _log_lift(X.pairs, X.item_shoppers, X.n_shoppers, shrink=shrink)
         self.table_ = PairTable.of(
             X.pairs.source,
             X.pairs.target,
@@ -210,31 +215,41 @@ class Category(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no ty
     `usual` is the target category's mean lift over all sources: without it, shoppers who take much
     would be steered to whatever every busy shopper takes. Within one category the lift is that of
     its shoppers against chance. Carries rare and new items; a catalog without categories gets 0
-    everywhere.
+    everywhere. An item whose own pairs are suppressed speaks through its category alone, so it
+    speaks louder there.
 
     Args:
         weight: of this part.
         shrink: shoppers added to observed and expected.
         top: target categories kept per source.
+        alone: how much more an item without any published pair counts as a source; one with
+            `TOP_TARGETS` pairs or more counts once, in between it falls evenly.
     """
 
     name: Final = "category"
 
     def __init__(
-        self, weight: float = 0.20, shrink: float = 100.0, top: int = TOP_CATEGORIES
+        self,
+        weight: float = 0.20,
+        shrink: float = 100.0,
+        top: int = TOP_CATEGORIES,
+        alone: float = 0.5,
     ) -> None:
         self.weight = weight
         self.shrink = shrink
         self.top = top
+        self.alone = alone
 
     def fit(self, X: Counts, y: None = None) -> Self:
         """Fill the table."""
         own = np.flatnonzero(X.category_shoppers)
         source = np.concatenate([own, X.category_pairs.source])
         target = np.concatenate([own, X.category_pairs.target])
-        expected = X.category_shoppers**2 / max(1, X.n_shoppers)
-        within = np.log((X.category_shoppers[own] + self.shrink) / (expected[own] + self.shrink))
-        across = _log_lift(X.category_pairs, X.category_shoppers, X.n_shoppers, shrink=self.shrink)
+        n_shoppers = max(1, X.n_category_shoppers)
+        shrink = max(self.shrink, X.category_pair_noise)
+        expected = X.category_shoppers**2 / n_shoppers
+        within = np.log((X.category_shoppers[own] + shrink) / (expected[own] + shrink))
+        across = _log_lift(X.category_pairs, X.category_shoppers, n_shoppers, shrink=shrink)
         lift = np.concatenate([within, across])
         usual = _mean_by_target(source, target, lift, _item_mass(X))
         n_numbers = X.space.n_categories + 1
@@ -247,13 +262,17 @@ class Category(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no ty
             top=self.top,
         )
         self.category_of_ = X.space.category_of.astype(np.int32)
+        n_pairs = np.bincount(X.pairs.source, minlength=X.space.n_items)
+        missing = 1 - np.minimum(n_pairs / TOP_TARGETS, 1)
+        self.source_weight_ = (1 + self.alone * missing).astype(np.float32)
         return self
 
     def part(self, state: HistoryState, inputs: GraphInputs) -> npt.NDArray[np.float64]:
         """See `Part.part`."""
         check_is_fitted(self)
         dense = self.table_.spread(
-            self.category_of_[state.past_item].astype(np.int64), state.past_activity
+            self.category_of_[state.past_item].astype(np.int64),
+            state.past_activity * self.source_weight_[state.past_item],
         )
         part: npt.NDArray[np.float64] = dense[self.category_of_[inputs.candidate]]
         return part
