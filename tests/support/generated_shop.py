@@ -5,8 +5,8 @@
 A shopper is a mix of lifestyles, which say how much they take from each category, and has a taste
 for styles, which run across the categories inside the items. So counts of categories show one half
 of what is personal and only counts of items show the other. Items follow Zipf's law inside their
-category; visits are negative-binomial, baskets Poisson; some items are taken again, each after a gap
-of its own. A basket has one time, so it makes pairs and no sequence.
+category; visits are negative-binomial, baskets Poisson; some items are taken again, each after a
+gap of its own. A basket has one time, so it makes pairs and no sequence.
 """
 
 from __future__ import annotations
@@ -22,8 +22,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import numpy.typing as npt
 
 START: Final = datetime(2020, 1, 1, tzinfo=UTC)
@@ -278,7 +276,8 @@ class _Basket:
         at = np.searchsorted(
             self._reached, self._before[shelf] + rng.random(shopper.size) * self._mass[shelf]
         )
-        return self._order[np.minimum(at, shape.n_items - 1)]
+        chosen: npt.NDArray[np.int64] = self._order[np.minimum(at, shape.n_items - 1)]
+        return chosen
 
     def _return(
         self,

@@ -1,4 +1,4 @@
-"""What the curves say, in plain words: which protection keeps the quality, and what it would take."""
+"""What the curves say in plain words: which protection keeps the quality, what it would take."""
 
 from __future__ import annotations
 
@@ -19,11 +19,15 @@ was built for, in shops of 28,000 shoppers or more."""
 
 
 def advice(curves: Curves) -> Iterator[str]:
-    """Yield one sentence or two about epsilon and about `min_shoppers`, and what weakens them."""
-    if not curves.scopes:
-        return
+    """Yield what weakens the shares, then one statement on `min_shoppers` and one on epsilon."""
     scope = curves.scopes[0]
-    yield from _warnings(curves, scope)
+    popular = main_figure(curves.popularity, scope)
+    if popular.high >= 1:
+        yield (
+            f"On {scope_name(scope)} the unprotected model is not surely ahead of popularity, "
+            f"which reaches {in_per_cent(popular)} of it: with {curves.measured[scope]:,} shoppers "
+            "measured, the shares say little about what is personal."
+        )
     yield _about_min_shoppers(curves, scope)
     if curves.epsilons:
         yield _about_epsilon(curves, scope)
@@ -39,10 +43,14 @@ def main_figure(figures: Figures, scope: Scope) -> Estimate:
     return figures[scope][METRICS[0]]
 
 
+def per_cent(share: float) -> str:
+    """Return a share as people write it: ``94 %``."""
+    return f"{100 * share:.0f} %"
+
+
 def in_per_cent(figure: Estimate) -> str:
     """Return a share and its interval: ``94 % (91 to 96)``."""
-    value, low, high = (100 * end for end in (figure.value, figure.low, figure.high))
-    return f"{value:.0f} % ({low:.0f} to {high:.0f})"
+    return f"{per_cent(figure.value)} ({100 * figure.low:.0f} to {100 * figure.high:.0f})"
 
 
 def scope_name(scope: Scope) -> str:
@@ -50,74 +58,60 @@ def scope_name(scope: Scope) -> str:
     return "new items" if scope == "new" else "all items"
 
 
-def _warnings(curves: Curves, scope: Scope) -> Iterator[str]:
-    popular = main_figure(curves.popularity, scope)
-    if popular.high >= 1:
-        yield (
-            f"On {scope_name(scope)} the unprotected model is not surely ahead of popularity, which "
-            f"reaches {in_per_cent(popular)} of it: on these {curves.measured[scope]:,} shoppers "
-            "the shares below say little about what is personal."
-        )
-
-
 def _about_min_shoppers(curves: Curves, scope: Scope) -> str:
     points = curves.against_min_shoppers()
-    good = [point for point in points if keeps(point, scope)]
-    best = max(good, key=lambda point: point.setting.min_shoppers)
-    share = in_per_cent(main_figure(best.share, scope))
-    kept = f"of the unprotected NDCG@20 on {scope_name(scope)}"
+    best = max(
+        (point for point in points if keeps(point, scope)),
+        key=lambda point: point.setting.min_shoppers,
+    )
+    of = f"of the unprotected NDCG@20 on {scope_name(scope)}"
     if best.setting.min_shoppers == 1:
+        shares = _listed([("min_shoppers", p.setting.min_shoppers, p) for p in points[1:]], scope)
         return (
-            f"No min_shoppers above 1 keeps {KEEP:.0%} {kept}: with {curves.n_shoppers:,} shoppers, "
-            f"{_listed(points[1:], scope, 'min_shoppers')}."
+            f"No min_shoppers above 1 keeps {per_cent(KEEP)} {of}: {curves.n_shoppers:,} shoppers "
+            f"are too few; {shares}."
         )
-    return f"min_shoppers {best.setting.min_shoppers} keeps {share} {kept}."
+    share = in_per_cent(main_figure(best.share, scope))
+    return f"min_shoppers {best.setting.min_shoppers} keeps {share} {of}, without noise."
 
 
 def _about_epsilon(curves: Curves, scope: Scope) -> str:
-    points = [p for p in curves.against_epsilon() if p.setting.epsilon is not None]
-    good = [point for point in points if keeps(point, scope)]
-    kept = f"of the unprotected NDCG@20 on {scope_name(scope)}"
+    points = [(p.setting.epsilon, p) for p in curves.against_epsilon() if p.setting.epsilon]
+    good = [(epsilon, point) for epsilon, point in points if keeps(point, scope)]
+    missed = [(epsilon, point) for epsilon, point in points if not good or epsilon < good[0][0]]
+    of = f"of the unprotected NDCG@20 on {scope_name(scope)}"
+    shares = _listed([("epsilon", epsilon, point) for epsilon, point in missed], scope)
     if good:
-        best = good[0]
-        more = [p for p in points if (p.setting.epsilon or 0) < (best.setting.epsilon or 0)]
-        below = f"; {_listed(more, scope, 'epsilon')}" if more else ""
-        share = in_per_cent(main_figure(best.share, scope))
-        return f"Epsilon {best.setting.epsilon:g} keeps {share} {kept}{below}. {_needed(curves, more, scope)}".strip()
-    return (
-        f"No epsilon that was tried keeps {KEEP:.0%} {kept}: {curves.n_shoppers:,} shoppers are too "
-        f"few for the noise that hides one of them; {_listed(points, scope, 'epsilon')}. "
-        f"{_needed(curves, points, scope)}"
-    ).strip()
-
-
-def _listed(points: Sequence[Point], scope: Scope, name: str) -> str:
-    def value(point: Point) -> float:
-        return (
-            point.setting.min_shoppers if name == "min_shoppers" else (point.setting.epsilon or 0)
+        epsilon, point = good[0]
+        said = f"Epsilon {epsilon:g} keeps {in_per_cent(main_figure(point.share, scope))} {of}"
+        said += f"; {shares}." if missed else ", and no smaller one was tried."
+    else:
+        said = (
+            f"No epsilon that was tried keeps {per_cent(KEEP)} {of}: {curves.n_shoppers:,} "
+            f"shoppers are too few for noise that hides any one of them; {shares}."
         )
+    return f"{said} {_needed(curves, [epsilon for epsilon, _ in missed], scope)}".strip()
 
+
+def _listed(shares: Sequence[tuple[str, float, Point]], scope: Scope) -> str:
     return ", ".join(
-        f"{name} {value(point):g} keeps {main_figure(point.share, scope).value:.0%}"
-        for point in points
+        f"{name} {value:g} keeps {per_cent(main_figure(point.share, scope).value)}"
+        for name, value, point in shares
     )
 
 
-def _needed(curves: Curves, missed: Sequence[Point], scope: Scope) -> str:
+def _needed(curves: Curves, epsilons: Sequence[float], scope: Scope) -> str:
     """Say how many shoppers it would take, by the extrapolation."""
-    sentences = []
-    for point in missed:
-        epsilon = point.setting.epsilon
+    said = []
+    for epsilon in epsilons:
         line = curves.against_shoppers(min_shoppers=curves.min_shoppers, epsilon=epsilon)
-        more = [p for p in line if p.setting.extrapolated]
-        enough = next((p for p in more if keeps(p, scope)), None)
+        more = [point for point in line if point.setting.extrapolated]
+        enough = next((point for point in more if keeps(point, scope)), None)
         if enough is not None:
-            sentences.append(
-                f"epsilon {epsilon:g} would with about {enough.n_shoppers:,} shoppers "
-                f"(×{enough.setting.multiple:g})"
-            )
+            many = f"{enough.setting.multiple:g} times as many ({enough.n_shoppers:,})"
+            said.append(f"{many} would be enough for epsilon {epsilon:g}")
         elif more:
-            sentences.append(f"epsilon {epsilon:g} not even with {more[-1].n_shoppers:,}")
-    if not sentences:
+            said.append(f"not even {more[-1].n_shoppers:,} would be enough for epsilon {epsilon:g}")
+    if not said:
         return ""
-    return f"If more shoppers behaved like these: {'; '.join(sentences)}."
+    return f"If more shoppers behaved like these, {'; '.join(said)}: an extrapolation."

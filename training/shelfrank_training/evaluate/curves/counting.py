@@ -156,8 +156,8 @@ def open_training(
         ids = pa.compute.unique(liked).sort()
         if not len(ids):
             raise DataError(
-                f"{events.name} has no shopper to learn from before {settings.cutoff:%Y-%m-%d %H:%M}"
-                " UTC",
+                f"{events.name} has no shopper to learn from before "
+                f"{settings.cutoff:%Y-%m-%d %H:%M} UTC",
                 hint="check --cutoff against the times of EVENTS",
             )
         kept = rows.filter(pa.compute.is_in(rows["shopper_id"], value_set=ids))

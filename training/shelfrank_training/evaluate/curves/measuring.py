@@ -61,7 +61,7 @@ class Sample:
         Returns:
             What each model is worth to each shopper.
         """
-        return {name: values for name, values in _values(self._ask(scorers)).items()}
+        return _values(self._ask(scorers))
 
     def present(self) -> dict[Scope, npt.NDArray[np.float64]]:
         """Return who counts in each scope: shape (n_shoppers,), 1 with a target in it, else 0."""
@@ -143,9 +143,7 @@ def measure(
     )
 
 
-def ship(
-    found: Aggregates, catalog: CatalogTable, universe: Universe, *, now: datetime
-) -> Shipped:
+def ship(found: Aggregates, catalog: CatalogTable, universe: Universe, *, now: datetime) -> Shipped:
     """Make a model and open it as a device does, by way of a folder that is gone afterwards."""
     rows, _ = catalog_rows(found, catalog)
     blend, exported = fit_and_export(found, rows, progress=Silent())

@@ -111,7 +111,13 @@ class CurveSettings:
         """
         if not self.holdout.share > 0:
             raise ValueError("nobody is held out, so nobody can be measured")
-        counts = (self.min_shoppers, self.draws, self.resamples, self.max_measured, *self.thresholds)
+        counts = (
+            self.min_shoppers,
+            self.draws,
+            self.resamples,
+            self.max_measured,
+            *self.thresholds,
+        )
         if min(counts) < 1:
             raise ValueError(f"a count is {min(counts)}, wanted 1 or more")
         if min((*self.epsilons, *self.multiples, 1.0)) <= 0:
@@ -135,7 +141,8 @@ def batches(settings: CurveSettings) -> list[Batch]:
     """Return what is made besides `UNPROTECTED`, the same setting never twice from all shoppers."""
     held = settings.min_shoppers
     exact = sorted({*settings.thresholds, held} - {UNPROTECTED.min_shoppers})
-    noisy = [Setting(min_shoppers=held, epsilon=epsilon) for epsilon in _distinct(settings.epsilons)]
+    epsilons = sorted(set(settings.epsilons), reverse=True)
+    noisy = [Setting(min_shoppers=held, epsilon=epsilon) for epsilon in epsilons]
     found = [
         Batch(
             multiple=1.0,
@@ -157,7 +164,3 @@ def batches(settings: CurveSettings) -> list[Batch]:
             once = dict.fromkeys((bare, without, *private), 1)
             found += [Batch(multiple=multiple, models=tuple(once.items()))] * settings.resamples
     return found
-
-
-def _distinct(epsilons: tuple[float, ...]) -> list[float]:
-    return sorted(set(epsilons), reverse=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -67,9 +66,7 @@ def draw_curves(
             universe = _universe(bare)
             shipped = ship(bare, training.catalog, universe, now=settings.cutoff)
         rules = (
-            keep_all()
-            if settings.policy is None
-            else rules_of(settings.policy, shipped.catalog)
+            keep_all() if settings.policy is None else rules_of(settings.policy, shipped.catalog)
         )
         sample, left_out = _sample(events, universe, rules, settings, progress)
         with progress.stage("measure it"):

@@ -85,9 +85,7 @@ class Mean:
     def share_of(self, reference: Mean) -> Mean:
         """Return it as a share of `reference`, which is above 0; the same by itself is 1."""
         shares = np.full(self._resampled.shape, np.nan)
-        np.divide(
-            self._resampled, reference._resampled, out=shares, where=reference._resampled > 0
-        )
+        np.divide(self._resampled, reference._resampled, out=shares, where=reference._resampled > 0)
         return Mean(self.value / reference.value, shares)
 
     def minus(self, other: Mean) -> Mean:
