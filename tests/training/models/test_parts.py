@@ -226,7 +226,7 @@ def test_next_in_a_visit_counts_forwards_whole_and_backwards_half() -> None:
 
 def test_next_at_the_start_of_a_visit_is_the_lift_of_the_visit_before() -> None:
     found = replace(SMALL, next_visit=numbers((0, 2, 40, 40)))
-    part = Next(start_weight=0.5).fit(found)
+    part = Next(start_weight=0.5, start_shrink=1.0).fit(found)
     reader = HistoryReader().fit(found)
 
     def after(visit: int, kind: int) -> npt.NDArray[np.float64]:

@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 SPLIT: Final[dict[str, float]] = {
     "shoppers": 0.01,
-    "items": 0.40,
+    "items": 0.45,
     "items.shoppers": 0.03,
     "items.weight": 0.06,
     "items.total": 0.01,
     "categories": 0.04,
     "categories.weight": 0.01,
     "categories.total": 0.01,
-    "category_pairs": 0.33,
-    "pairs": 0.07,
+    "category_pairs": 0.29,
+    "pairs": 0.06,
     "category_repeats": 0.03,
 }
 """Shares of rho, by pass. Most goes to choosing the items, without which nothing can be ranked, and

@@ -165,11 +165,12 @@ def _parse_release(line: bytes, *, previous: str, place: int) -> Release:
             key_delta=float(raw["key_delta"]),
             digest=str(raw["digest"]),
         )
+        follows = raw["previous"] == previous
     except (ValueError, TypeError, KeyError):
         raise _damaged(place) from None
     costs = (release.rho, release.conversion_delta, release.key_delta)
     sound = all(0 <= cost < math.inf for cost in costs) and 0 < release.conversion_delta < 1
-    if raw["previous"] != previous or not sound:
+    if not (follows and sound):
         raise _damaged(place)
     return release
 

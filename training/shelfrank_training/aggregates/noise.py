@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 UNIT: Final = 1000
 """Thousandths of a shopper in one shopper."""
 
-_STEPS: Final = 60
-"""Halvings of a search: enough for a double."""
-
 _SLACK: Final = 1e-9
 """Relative; what is asked of a mechanism is met to nine digits, and the sum is checked after."""
 
@@ -145,23 +142,35 @@ def epsilon_of(rho: float, delta: float) -> float:
     return float(profile.epsilon(delta))
 
 
+@cache
 def rho_for(epsilon: float, delta: float) -> float:
     """Return the largest rho (of zCDP) that implies at most `epsilon` at `delta`.
 
     Args:
         epsilon: positive.
         delta: in (0, 1).
+
+    Raises:
+        PrivacyError: epsilon is so small that nothing is left to spend.
     """
-    low, high = 0.0, epsilon + 1.0  # rho <= epsilon always, since epsilon_of(rho) >= rho.
-    for _ in range(_STEPS):
-        middle = (low + high) / 2
-        if epsilon_of(middle, delta) <= epsilon:
-            low = middle
-        else:
-            high = middle
-    if not low > 0:
+    from scipy.optimize import brentq  # noise alone needs it, and only here.
+
+    def beyond(rho: float) -> float:
+        return epsilon_of(rho, delta) - epsilon
+
+    # epsilon_of(rho) is never above rho + 2 sqrt(rho ln(1 / delta)).
+    least = (math.sqrt(math.log(1 / delta) + epsilon) - math.sqrt(math.log(1 / delta))) ** 2 / 2
+    if not least > 0:
         raise PrivacyError(f"epsilon {epsilon:g} at delta {delta:g} leaves no budget to spend")
-    return low
+    most = 2 * least
+    while beyond(most) <= 0:
+        most *= 2
+    rho = float(brentq(beyond, least / 2, most, rtol=_SLACK, xtol=least * _SLACK))
+    step = _SLACK
+    while beyond(rho) > 0:  # The root is met from either side; what is promised, from one.
+        rho *= 1 - step
+        step *= 2
+    return rho
 
 
 def accountant() -> str:
