@@ -32,7 +32,7 @@ LARGE_MAX_ITEMS: Final = 50
 LARGE_EVENTS: Final = 10_000_000
 
 MAX_VISITS: Final = 200
-"""Visits counted for one shopper, newest first: almost four years of weekly shopping."""
+"""Visits counted for one shopper, one after the other: almost four years of weekly shopping."""
 
 OUTCOMES_SALT: Final = "shelfrank-outcomes-0"
 """Keeps part B apart from the hold-out, which the same hash chooses."""
