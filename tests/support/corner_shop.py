@@ -78,18 +78,23 @@ def aggregates(
     def some(keys: Iterable[tuple[str, ...]]) -> list[tuple[str, ...]]:
         return [key for key in keys if rng.random() < 0.5]
 
+    def following(units: Sequence[str]) -> list[tuple[object, ...]]:
+        return [
+            (*key, scope, n := shoppers(), weight(), n * (2 if scope == "visit" else 1))
+            for key in some(permutations(units, 2))
+            for scope in ("visit", "visits")
+        ]
+
     tables: dict[str, Sequence[tuple[object, ...]]] = {
         "items": [(item, shoppers() + 100, weight()) for item in ids],
         "pairs": [(*key, shoppers()) for key in some(combinations(ids, 2))],
-        "next": [
-            (*key, scope, shoppers(), weight())
-            for key in some(permutations(ids, 2))
-            for scope in ("visit", "visits")
-        ],
+        "next": following(ids),
         "repeats": [(item, days, shoppers()) for item in ids for days in (7, 14, 28)],
         "categories": [(name, shoppers() + 100, weight()) for name in categories],
         "category_pairs": [(*key, shoppers()) for key in some(combinations(categories, 2))],
         "category_repeats": [(name, 7, shoppers()) for name in categories],
+        # Last, so that the tables above do not depend on it.
+        "category_next": following(categories),
     }
     info = AggregatesInfo(
         events_file="events.parquet",

@@ -175,6 +175,7 @@ class PrivateCounts:
             shopper=this.shopper_id,
             unit=this.category,
             start=this.start,
+            stretch=0,  # every visit counts, so they are one stretch
             purchase=this.kind == "purchase",
         )
         gaps = keep(self._engine, counts.repeat_gaps(bought))
