@@ -28,7 +28,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-FILES = ["catalog.bin", "golden.json", "items.parquet", "label.json", "model.json", "model.onnx"]
+FILES = [
+    "catalog.bin", "golden.json", "items.parquet", "label.json", "model.json", "model.onnx",
+    "provenance.json",
+]  # fmt: skip
 
 HEAD = "item_id,title,category,brand,price\n"
 
@@ -98,15 +101,13 @@ def test_a_label_warns_of_what_is_missing(tmp_path: Path) -> None:
     assert command(tmp_path) == 0
 
     label = json.loads((tmp_path / "model" / "label.json").read_bytes())
-    assert (label["unprotected"], label["has_categories"], label["min_shoppers"]) == (
-        True,
-        False,
-        5,
-    )
-    assert [warning.partition(":")[0] for warning in label["warnings"]] == [
-        "unprotected",
-        "no differential privacy",
-        "no categories",
+    privacy = label["privacy"]
+    assert (privacy["unprotected"], privacy["min_shoppers"], privacy["model"]) == (True, 5, "none")
+    assert not label["excluded"]["has_categories"]
+    assert [(warning["level"], warning["code"]) for warning in label["warnings"]] == [
+        ("red", "unprotected"),
+        ("red", "no_categories"),
+        ("amber", "no_differential_privacy"),
     ]
 
 

@@ -8,7 +8,9 @@ import sys
 
 import pytest
 
+from shelfrank.bundle.archive import read_members, write_members
 from shelfrank_training.cli.main import run
+from support.labels import edited
 from support.tiny_model import write_model_folder
 
 
@@ -160,7 +162,7 @@ def test_show_as_json_is_data_on_standard_output(place, capsys):
     shown = json.loads(capsys.readouterr().out)
     assert (shown["verified"], shown["name"], shown["version"]) == (False, "shop-14", 3)
     assert shown["parts"] == ["popularity", "affinity"]
-    assert shown["label"]["min_shoppers"] == 50
+    assert shown["label"]["privacy"]["min_shoppers"] == 50
     assert shown["size"] == (place / "b.shelfrank").stat().st_size
     assert len(shown["signers"]) == 1
 
@@ -178,11 +180,11 @@ def test_show_as_table_names_label_parts_and_sizes(capsys):
 
 
 def test_an_escape_sequence_in_a_label_is_shown_and_not_obeyed(place, capsys):
-    label = json.loads((place / "model" / "label.json").read_bytes())
-    (place / "model" / "label.json").write_text(
-        json.dumps(label | {"note": "\x1b[2J[red]", "[bold]x": "y"}), encoding="utf-8"
-    )
     build()
+    members = read_members((place / "b.shelfrank").read_bytes())
+    hostile = {"\x1b[2J[red]": "x", "[bold]x": "\x1b[2J[red]"}
+    members["label.json"] = edited(members["label.json"], "intended_use", hostile)
+    (place / "b.shelfrank").write_bytes(write_members(members))
     capsys.readouterr()
 
     assert run(["bundle", "show", "b.shelfrank"]) == 0

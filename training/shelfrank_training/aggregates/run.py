@@ -129,6 +129,7 @@ def aggregate(
         half_life_days=settings.half_life_days,
         policy=None if settings.policy is None else (settings.policy.id, settings.policy.version),
         has_categories=items.has_categories,
+        excluded_categories=() if settings.policy is None else settings.policy.sensitive.categories,
         sensitive_items=items.n_sensitive,
         sensitive_events=result.sensitive_events,
         engine=result.engine,
