@@ -71,7 +71,7 @@ def build_bundle(
     if expires <= issued_at:
         raise PublishError(f"bundle would expire at {expires}, not after its issue at {issued_at}")
     roots = (root,) if isinstance(root, bytes) else root
-    folder = _read_folder(model_folder)
+    folder = read_model_folder(model_folder)
     info = ModelInfo.parse(folder[MODEL_INFO], where=MODEL_INFO)
     bundle = LabelledBundle(name=name, version=version, created=issued_at, valid_until=expires)
     label = label_for_bundle(folder, info, bundle)
@@ -167,7 +167,12 @@ def throwaway(model_folder: Path, now: datetime) -> tuple[bytes, bytes]:
     return sign_bundle(unsigned, keys.bundle_key), keys.root
 
 
-def _read_folder(folder: Path) -> dict[str, bytes]:
+def read_model_folder(folder: Path) -> dict[str, bytes]:
+    """Return the files of a model folder by name.
+
+    Raises:
+        PublishError: one is missing.
+    """
     found = {name: _read(folder / name) for name in (*_FROM_FOLDER, *_KEPT)}
     return found | {name: _read(folder / name) for name in _OPTIONAL if (folder / name).exists()}
 

@@ -138,8 +138,8 @@ def make_label(
         "excluded": _excluded(info),
         "aggregates": [_table(name, info, table) for name, table in info.tables.items()],
         "contribution_bounds": {
-            "items_per_shopper": info.max_items,
-            "visits_per_shopper": info.max_visits,
+            "items": info.max_items,
+            "visits": info.max_visits,
             "steps_apart": info.max_distance,
             "count_per_row": 1,
         },
@@ -229,7 +229,7 @@ def _privacy(info: AggregatesInfo) -> dict[str, object]:
     open_numbers = info.unprotected and info.epsilon is None
     stated: dict[str, object] = {
         "model": "none" if open_numbers else "central",
-        "trusted_party": "whoever aggregates the events; nobody else sees them",
+        "trusted_party": "whoever aggregates the events",
         "unit": "shopper",
         "min_shoppers": info.min_shoppers,
         "unprotected": info.unprotected,

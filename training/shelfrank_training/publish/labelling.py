@@ -59,13 +59,15 @@ def graph(info: ModelInfo, model: bytes) -> LabelledModel:
     )
 
 
-def label_for_bundle(folder: Mapping[str, bytes], info: ModelInfo, bundle: LabelledBundle) -> bytes:
+def label_for_bundle(
+    folder: Mapping[str, bytes], info: ModelInfo, bundle: LabelledBundle | None
+) -> bytes:
     """Return the label of a model folder's bundle, and refuse a folder whose own label is not true.
 
     Args:
         folder: its files: graph, label, facts, ``model.json``, items, and perhaps the policy.
         info: what ``model.json`` says about the graph.
-        bundle: which bundle it will be.
+        bundle: which bundle it will be; None before that is known.
 
     Raises:
         PublishError: the label claims something else than the folder's facts, graph and numbers.
