@@ -35,28 +35,26 @@ class Line(NamedTuple):
 _SHOWN_CATEGORIES: Final = 4
 
 _HEADINGS: Final[Mapping[Language, tuple[str, ...]]] = {
-    "de": ("Was es tut", "Woraus es lernte", "Was nicht darin sein kann", "Schutz", "Bis wann"),
-    "nl": ("Wat het doet", "Waarvan het leerde", "Wat er niet in kan zitten", "Bescherming",
-           "Tot wanneer"),
-    "en": ("What it does", "What it learned from", "What it cannot contain", "Protection",
-           "Until when"),
-}  # fmt: skip
+    "de": ("Zweck", "Gelernt aus", "Kann nicht enthalten", "Schutz", "Bis wann"),
+    "nl": ("Doel", "Geleerd van", "Kan niet bevatten", "Bescherming", "Tot wanneer"),
+    "en": ("Purpose", "Learned from", "Cannot contain", "Protection", "Until when"),
+}
 
 _TEXTS: Final[Mapping[str, Mapping[Language, str]]] = {
     "does": {
-        "de": "Es ordnet die Produkte dieses Geschäfts für Sie, auf Ihrem Gerät.",
-        "nl": "Het zet de producten van deze winkel in jouw volgorde, op jouw apparaat.",
-        "en": "It puts this shop's products in your order, on your device.",
+        "de": "Ordnet die Produkte dieses Geschäfts für Sie, auf Ihrem Gerät.",
+        "nl": "Zet de producten van deze winkel in jouw volgorde, op jouw apparaat.",
+        "en": "Puts this shop's products in your order, on your device.",
     },
     "no_model": {
-        "de": "Noch nichts: Es sind Zählungen, aus denen ein Modell lernen kann.",
-        "nl": "Nog niets: dit zijn tellingen waarvan een model kan leren.",
-        "en": "Nothing yet: these are counts that a model may learn from.",
+        "de": "Noch keiner: Das sind Zählungen, aus denen ein Modell lernen kann.",
+        "nl": "Nog geen: dit zijn tellingen waarvan een model kan leren.",
+        "en": "None yet: these are counts that a model may learn from.",
     },
     "learned": {
-        "de": "Aus Zählungen über {shoppers} Personen, {time}; {behind}.",
-        "nl": "Van tellingen over {shoppers} klanten, {time}; {behind}.",
-        "en": "From counts over {shoppers} shoppers, {time}; {behind}.",
+        "de": "Zählungen über {shoppers} Personen, {time}; {behind}.",
+        "nl": "Tellingen over {shoppers} klanten, {time}; {behind}.",
+        "en": "Counts over {shoppers} shoppers, {time}; {behind}.",
     },
     "about": {"de": "etwa {n}", "nl": "ongeveer {n}", "en": "about {n}"},
     "from_to": {"de": "{start} bis {end}", "nl": "{start} tot en met {end}",
