@@ -20,7 +20,6 @@ _DENIALS: Final = (
     "no_differential_privacy",
     '"differential_privacy": false',
     "privacy.differential_privacy",  # a row of a table, whose value is tested where it is drawn
-    "noise, epsilon",
     '"noise": []',
 )
 

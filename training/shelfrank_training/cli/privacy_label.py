@@ -66,13 +66,13 @@ def command(
 
 
 def _show(found: FoundLabel, language: Language) -> None:
-    from shelfrank_training.publish.label_view import TABLE_COLUMNS, fact_rows, table_rows
+    from shelfrank_training.publish.label_view import fact_rows, table_rows
 
     _tell(found, language)
     facts = [_cells(row) for row in fact_rows(found.label.raw)]
     console.table("everything it states", ("what", "value"), facts, text=("value",))
-    tables = [_cells(row) for row in table_rows(found.label.raw)]
-    console.table("what was learned from", TABLE_COLUMNS, tables)
+    columns, tables = table_rows(found.label.raw)
+    console.table("what was learned from", columns, map(_cells, tables))
 
 
 def _tell(found: FoundLabel, language: Language) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from shelfrank.bundle.label_words import lines, warnings
 from shelfrank_training.evaluate.report import Caution, Facts, Section, Table, write_report
-from shelfrank_training.publish.label_view import TABLE_COLUMNS, fact_rows, table_rows
+from shelfrank_training.publish.label_view import fact_rows, table_rows
 from shelfrank_training.publish.printable import printable
 
 if TYPE_CHECKING:
@@ -41,10 +41,12 @@ def write_label_page(path: Path, found: FoundLabel, language: Language) -> None:
     words, label = _WORDS[language], found.label
     short = [(line.heading, printable(line.text)) for line in lines(label, language)]
     cautions = [Caution(text, words["note"]) for text in warnings(label, language)]
+    columns, rows = table_rows(label.raw)
     table = Table(
-        columns=TABLE_COLUMNS,
-        rows=table_rows(label.raw),
-        caption="noise: standard deviation, in shoppers; epsilon: of each pass alone",
+        columns=columns,
+        rows=rows,
+        caption="shoppers: behind every number at least; per shopper: rows that one can change"
+        + ("; noise: standard deviation, in shoppers" if label.epsilon is not None else ""),
     )
     write_report(
         path,

@@ -14,9 +14,8 @@ if TYPE_CHECKING:
     from shelfrank.bundle.label import Label
     from shelfrank.types import Language
 
-TABLE_COLUMNS: Final = (
-    "table", "shoppers", "rows", "left out", "per shopper", "noise", "epsilon",
-)  # fmt: skip
+_COLUMNS: Final = ("table", "shoppers", "rows", "left out", "per shopper")
+_NOISE_COLUMNS: Final = ("noise", "epsilon")
 
 # What names an entry of a list, so that a row says which table or input it is about.
 _NAMES: Final = ("table", "input", "code")
@@ -75,12 +74,17 @@ def fact_rows(label: Mapping[str, object]) -> list[tuple[str, str]]:
     return [(printable(path), printable(value)) for path, value in _flat(stated, deep=False)]
 
 
-def table_rows(label: Mapping[str, object]) -> list[tuple[str, ...]]:
-    """Return the tables of a parsed label as rows of `TABLE_COLUMNS`, plain text."""
+def table_rows(label: Mapping[str, object]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Return the tables of a parsed label: the header and a row for each, plain text.
+
+    What was paid for a table stands there only where there is noise.
+    """
     tables = label["aggregates"]
     if not isinstance(tables, list):
         raise TypeError(f"aggregates is {type(tables).__name__}, wanted a list")
-    return [_table_row(table) for table in tables]
+    noisy = any(table["noise"] for table in tables)
+    columns = (*_COLUMNS, *_NOISE_COLUMNS) if noisy else _COLUMNS
+    return columns, [_table_row(table)[: len(columns)] for table in tables]
 
 
 def changes(old: Label, new: Label) -> list[Change]:
