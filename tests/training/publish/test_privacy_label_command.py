@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from functools import cache
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,16 @@ NOISY = Label(
 )
 
 
+@cache
+def plain() -> bytes:
+    return corner_shop.bundle_bytes()
+
+
+@cache
+def noisy() -> bytes:
+    return corner_shop.bundle_bytes(label=NOISY, version=2)
+
+
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Stand in a folder with the demo bundle and two of the corner shop."""
@@ -38,8 +49,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr("shelfrank_training.cli.console.stderr.width", 400)
     (tmp_path / "demo.shelfrank").write_bytes(testing.demo_bundle())
     (tmp_path / "demo-root.json").write_bytes(testing.demo_root())
-    (tmp_path / "plain.shelfrank").write_bytes(corner_shop.bundle_bytes())
-    (tmp_path / "noisy.shelfrank").write_bytes(corner_shop.bundle_bytes(label=NOISY, version=2))
+    (tmp_path / "plain.shelfrank").write_bytes(plain())
+    (tmp_path / "noisy.shelfrank").write_bytes(noisy())
     (tmp_path / "root.json").write_bytes(corner_shop.TRUST)
     return tmp_path
 
