@@ -146,6 +146,24 @@ def test_a_sensitive_item_with_published_numbers_is_refused(
     assert not (place / "model").exists()
 
 
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"max_epsilon": 3}, "promises no epsilon, the policy wants at most 3"),
+        ({"must_exclude": ["spirits"]}, "wants spirits left out, the bundle's label names no"),
+    ],
+)
+def test_a_policy_that_asks_for_more_than_the_label_can_say_is_refused(
+    place: Path, capsys: pytest.CaptureFixture[str], asked: dict[str, object], words: str
+) -> None:
+    (place / "catalog.csv").write_text(without(place, *SENSITIVE))
+
+    assert command(place, "--policy", write_policy(place, policy(asked=asked))) == 1
+
+    assert words in " ".join(capsys.readouterr().err.split())
+    assert not (place / "model").exists()
+
+
 def test_a_policy_that_asks_for_more_shoppers_is_refused(place: Path) -> None:
     (place / "catalog.csv").write_text(without(place, *SENSITIVE))
     path = place / "policy.toml"

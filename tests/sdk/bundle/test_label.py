@@ -206,6 +206,16 @@ def test_the_two_groups_of_shoppers_do_not_add_up():
         label(of_the_same)
 
 
+def test_the_other_group_s_cost_must_be_covered_too():
+    three = noisy_facts((0.01, 0.01, 0.01))
+    passes = (*three.tables["items"].noise, *three.tables["pairs"].noise)
+    outcomes = replace(three.tables["pairs"], noise=passes)
+
+    label(replace(three, tables={"outcomes": outcomes}))
+    with pytest.raises(BundleFormatError, match=r"epsilon 0\.9 at delta 1e-06 is too little"):
+        label(replace(three, tables={"outcomes": outcomes}, epsilon=0.9))
+
+
 @given(
     st.lists(st.floats(1e-6, 2.0), min_size=3, max_size=3),
     st.floats(1e-12, 1e-5),
@@ -256,6 +266,12 @@ def test_each_warning_stands_where_it_applies(code):
     assert "no_differential_privacy" in warned
     assert list(warned) == sorted(warned, key=list(LEVELS).index)
     assert code not in label().warnings
+
+
+def test_without_categories_no_policy_could_have_filtered_anything():
+    blind = facts(policy=None, has_categories=False, excluded_categories=())
+
+    assert label(blind).warnings == ("no_categories", "no_differential_privacy")
 
 
 def test_the_bound_is_called_wide_above_four():

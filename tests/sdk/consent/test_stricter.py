@@ -82,6 +82,9 @@ def make_policy(number):
     mode = dice.one(SENSITIVE_MODES)
     categories = dice.some(["drug", "drug/baby", "spirits"]) if mode == "exclude" else ()
     languages = dice.some(LANGUAGES)
+    # First, while there is something left of the number: the purposes use most of it up.
+    max_epsilon = dice.one([None, 0.5, 1.0, 3.0])
+    must_exclude = dice.one([(), ("drug",), ("drug/baby", "wine"), ("wine",)])
     return Policy(
         id=dice.one(["app", "bundle", "shop"]),
         version=dice.one(range(1, 4)),
@@ -90,8 +93,8 @@ def make_policy(number):
         sensitive=Sensitive(mode=mode, categories=categories),
         purposes=tuple(make_purpose(dice, purpose_id, languages) for purpose_id in dice.some("ab")),
         min_shoppers=dice.one([10, 20, 50]),
-        max_epsilon=dice.one([None, 0.5, 1.0, 3.0]),
-        must_exclude=dice.one([(), ("drug",), ("drug/baby", "wine"), ("wine",)]),
+        max_epsilon=max_epsilon,
+        must_exclude=must_exclude,
     )
 
 

@@ -13,7 +13,6 @@ from support.corner_shop import TEA, Label
 from support.home import Home, grant, order_of, outcome, policy
 from support.labels import edited, noisy_facts
 from support.publisher import NOW, YEAR, Forgery, Publisher
-from support.shopper import policy_data, to_toml
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,11 +34,8 @@ def noisy() -> bytes:
 
 
 def asking(**asked: object) -> bytes:
-    """Return a policy that asks for more, as TOML."""
-    data = policy_data()
-    head = data["policy"]
-    assert isinstance(head, dict)
-    return to_toml(data | {"policy": head | asked})
+    """Return the shop's policy with more that it asks for."""
+    return policy(asked=asked)
 
 
 @pytest.fixture

@@ -10,7 +10,9 @@ import pytest
 
 from shelfrank.bundle.archive import read_members, write_members
 from shelfrank_training.cli.main import run
+from support.home import policy
 from support.labels import edited
+from support.publisher import NOW, Forgery, Publisher
 from support.tiny_model import write_model_folder
 
 
@@ -193,6 +195,16 @@ def test_an_escape_sequence_in_a_label_is_shown_and_not_obeyed(place, capsys):
     assert "\x1b[2J" not in shown
     assert "[red]" in shown
     assert "[bold]x" in shown
+
+
+def test_a_bundle_that_its_own_policy_refuses_is_refused(place, capsys):
+    signed = Publisher().bundle(forgery=Forgery(files={"policy.toml": policy(min_shoppers=51)}))
+    (place / "b.shelfrank").write_bytes(signed)
+    (place / "keys" / "root.json").write_bytes(Publisher().trust)
+
+    assert verify("--at", NOW.isoformat()) == 1
+    assert "at least 50 shoppers, the policy wants 51" in capsys.readouterr().err
+    assert verify("--at", NOW.isoformat(), "--allow-unprotected") == 0
 
 
 @pytest.mark.usefixtures("place")

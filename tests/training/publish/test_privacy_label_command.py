@@ -355,7 +355,8 @@ def test_an_escape_sequence_in_a_label_is_shown_and_not_obeyed(
     if kind == "page":
         told += (place / "label.html").read_text(encoding="utf-8")
         assert "<b>" not in told.split("<body>")[1]
-    assert "[red]" in told
+    # In the sentence and in the table, which has markup of its own.
+    assert told.count("[red]") >= 2
     assert "\x9b" not in told
     assert "\N{RIGHT-TO-LEFT OVERRIDE}" not in told
 
