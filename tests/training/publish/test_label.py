@@ -10,6 +10,7 @@ import pytest
 
 from shelfrank.bundle.archive import read_members
 from shelfrank.bundle.label import Label
+from shelfrank.bundle.label_truth import LEVELS
 from shelfrank.bundle.manifest import GRAPH_INPUTS
 from shelfrank.bundle.verify import verify_bundle
 from shelfrank.errors import BundleError, LabelError
@@ -24,6 +25,7 @@ from support import corner_shop
 from support.claims import claims
 from support.home import policy as shop_policy
 from support.labels import BUNDLE, MODEL, edited, facts, noisy_facts
+from support.markdown import REPOSITORY
 from support.publisher import ALICE, NOW, YEAR, Publisher
 from support.shopper import policy
 from support.tiny_model import FACTS, write_model_folder
@@ -189,6 +191,24 @@ def test_facts_without_a_word_on_categories_are_damaged():
 
     with pytest.raises(KeyError):
         parse_info(found)
+
+
+def test_the_page_on_the_format_names_all_that_a_label_states():
+    page = (REPOSITORY / "sdk/docs/bundle-format.md").read_text(encoding="utf-8")
+    section = page.partition("## 8. Privacy label")[2].partition("## 9.")[0]
+    label = made(noisy_facts(), policy=policy())
+    first = {**label["privacy"], **label["sources"][0], **label["excluded"], **label["model"]}
+    noise = label["aggregates"][0]["noise"][0]
+
+    named = [
+        *label,
+        *first,
+        *label["contribution_bounds"],
+        *label["aggregates"][0],
+        *noise,
+        *LEVELS,
+    ]
+    assert [name for name in named if f"`{name}`" not in section] == []
 
 
 # --- What is published ---
