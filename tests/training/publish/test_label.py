@@ -131,6 +131,15 @@ def test_with_epsilon_no_exact_fact_about_the_events_is_stated():
     assert {table["suppressed_share"] for table in label["aggregates"]} == {None}
 
 
+def test_with_epsilon_the_bounds_are_those_of_the_noise():
+    info = noisy_facts()
+    items = replace(info.tables["items"], max_rows_per_shopper=1000)
+
+    bounds = made(replace(info, tables={"items": items}))["contribution_bounds"]
+
+    assert bounds == {"items": 1000, "count_per_row": 1}
+
+
 def test_unprotected_numbers_have_no_model_of_privacy_unless_there_is_epsilon():
     assert made(facts(min_shoppers=5, unprotected=True))["privacy"]["model"] == "none"
     assert made(noisy_facts(min_shoppers=5, unprotected=True))["privacy"]["model"] == "central"
@@ -196,9 +205,9 @@ def test_facts_without_a_word_on_categories_are_damaged():
 def test_the_page_on_the_format_names_all_that_a_label_states():
     page = (REPOSITORY / "sdk/docs/bundle-format.md").read_text(encoding="utf-8")
     section = page.partition("## 8. Privacy label")[2].partition("## 9.")[0]
-    label = made(noisy_facts(), policy=policy())
+    label = made(policy=policy()) | {"privacy": made(noisy_facts())["privacy"]}
     first = {**label["privacy"], **label["sources"][0], **label["excluded"], **label["model"]}
-    noise = label["aggregates"][0]["noise"][0]
+    noise = made(noisy_facts())["aggregates"][0]["noise"][0]
 
     named = [
         *label,

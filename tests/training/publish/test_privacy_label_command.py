@@ -216,6 +216,8 @@ def test_a_change_is_told_in_the_customer_s_words_and_by_what_it_does(
     assert rows["privacy.differential_privacy"] == "weaker"
     assert rows["warnings.no_differential_privacy.level"] == "weaker"
     assert rows["bundle.version"] == ""
+    assert not [what for what in rows if ".noise" in what or what == "warnings"]
+    assert "details of noise and words: --json has all" in printed
 
 
 @pytest.mark.usefixtures("place")
@@ -232,6 +234,8 @@ def test_the_other_way_round_it_is_stronger(capsys: pytest.CaptureFixture[str]) 
     assert changes["privacy.epsilon"]["protection"] == "stronger"
     assert changes["warnings.no_differential_privacy.level"]["protection"] == "stronger"
     assert changes["privacy.adjacency"]["before"] is None
+    assert changes["aggregates.items.noise.1.rho"]["after"] == 0.01
+    assert "aggregates.next.noise" not in changes
 
 
 def test_a_category_that_is_no_longer_left_out_is_weaker(

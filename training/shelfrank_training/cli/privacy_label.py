@@ -90,7 +90,7 @@ def _tell(found: FoundLabel, language: Language) -> None:
 
 
 def _show_changes(older: FoundLabel, found: FoundLabel, language: Language) -> None:
-    from shelfrank_training.publish.label_view import changed_lines, changes
+    from shelfrank_training.publish.label_view import changed_lines, changes, worth_showing
     from shelfrank_training.publish.printable import printable
 
     console.say(f"from {older.title} ({older.standing}) to {found.title} ({found.standing})")
@@ -101,7 +101,10 @@ def _show_changes(older: FoundLabel, found: FoundLabel, language: Language) -> N
         console.say("the two labels say the same")
         return
     columns = ("what", "before", "after", "protection")
-    console.table("what has changed", columns, map(_change_row, differing), text=columns)
+    shown = [_change_row(change) for change in differing if worth_showing(change)]
+    console.table("what has changed", columns, shown, text=columns)
+    if len(shown) < len(differing):
+        console.say(f"and {len(differing) - len(shown)} details of noise and words: --json has all")
 
 
 def _change_row(change: Change) -> list[str]:

@@ -137,12 +137,7 @@ def make_label(
         "sources": [_source(info)],
         "excluded": _excluded(info),
         "aggregates": [_table(name, info, table) for name, table in info.tables.items()],
-        "contribution_bounds": {
-            "items": info.max_items,
-            "visits": info.max_visits,
-            "steps_apart": info.max_distance,
-            "count_per_row": 1,
-        },
+        "contribution_bounds": _bounds(info),
         "privacy": _privacy(info),
         "warnings": _warnings(info),
         "limitations": list(_limitations(info)),
@@ -222,6 +217,24 @@ def _table(name: str, info: AggregatesInfo, table: TableInfo) -> dict[str, objec
         "suppressed_share": table.suppressed_share,
         "rows_per_shopper": table.max_rows_per_shopper,
         "noise": [asdict(noise) for noise in table.noise],
+    }
+
+
+def _bounds(info: AggregatesInfo) -> dict[str, object]:
+    """Return what one shopper contributes at most.
+
+    With epsilon a shopper of many items counts in part, in more of them: what bounds each table is
+    `l0`, `l2` and `linf` of its noise.
+    """
+    if info.epsilon is not None:
+        items = info.tables.get("items")
+        widest = info.max_items if items is None else items.max_rows_per_shopper
+        return {"items": max(widest, info.max_items), "count_per_row": 1}
+    return {
+        "items": info.max_items,
+        "visits": info.max_visits,
+        "steps_apart": info.max_distance,
+        "count_per_row": 1,
     }
 
 

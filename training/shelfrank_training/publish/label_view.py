@@ -91,7 +91,7 @@ def changes(old: Label, new: Label) -> list[Change]:
     """Return the statements that differ, in the order of the new label, then what is gone."""
     before, after = dict(_flat(old.raw)), dict(_flat(new.raw))
     paths = [*after, *(path for path in before if path not in after)]
-    return [
+    found = [
         Change(
             what=path,
             before=before.get(path),
@@ -99,8 +99,21 @@ def changes(old: Label, new: Label) -> list[Change]:
             protection=_direction(path, old, new),
         )
         for path in paths
-        if before.get(path) != after.get(path)
     ]
+    # A list that is empty in one label and full of named entries in the other differs by these.
+    empty: tuple[object, ...] = (None, [], {})
+    return [
+        change
+        for change in found
+        if change.before != change.after and not (change.before in empty and change.after in empty)
+    ]
+
+
+def worth_showing(change: Change) -> bool:
+    """Say whether people want to read a change: not the arithmetic of noise, nor texts of codes."""
+    return ".noise" not in change.what and not (
+        change.what.startswith("warnings.") and change.what.endswith(".text")
+    )
 
 
 def changed_lines(old: Label, new: Label, language: Language) -> list[tuple[str, str, str]]:
@@ -123,16 +136,17 @@ def _flat(value: object, path: str = "", *, deep: bool = True) -> Iterator[tuple
     elif isinstance(value, list) and any(isinstance(inner, dict) for inner in value):
         for number, inner in enumerate(value, start=1):
             name = _name(inner)
-            shown = inner if deep or name is None else _without_name(inner)
+            shown = inner if name is None else _without_name(inner, deep=deep)
             yield from _flat(shown, f"{path}.{name or number}", deep=deep)
     else:
         yield path, value
 
 
-def _without_name(entry: object) -> object:
+def _without_name(entry: object, *, deep: bool) -> object:
     if not isinstance(entry, dict):
         return entry
-    return [value for name, value in entry.items() if name not in _NAMES and value is not None]
+    rest = {name: value for name, value in entry.items() if name not in _NAMES}
+    return rest if deep else [value for value in rest.values() if value is not None]
 
 
 def _name(entry: object) -> str | None:
