@@ -93,6 +93,7 @@ def test_sensitive_items_leave_no_trace(tmp_path: Path, lines: list[Line]) -> No
     for name in KEYS:
         cells = {cell for row in rows_of(found, name) for cell in row}
         assert not cells & (sensitive | {"C1"}), name
+    assert found.info.excluded_categories == ("c1",)
     assert (found.info.sensitive_items, found.info.sensitive_events) == (
         3,
         len(lines) - len(without),
