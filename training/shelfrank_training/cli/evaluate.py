@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +9,7 @@ import click
 
 from shelfrank_training.cli import console
 from shelfrank_training.cli.options import column_options, read_columns
+from shelfrank_training.cli.outputs import check_writable, parse_cutoff, write_json
 
 if TYPE_CHECKING:
     from shelfrank_training.evaluate.bootstrap import Estimate
@@ -52,9 +51,8 @@ def command(
     MODEL is signed in memory with a throw-away key and opened by a device's verification, so what
     is measured is what ships.
     """
-    outputs = [path for path in (report, _json_path(json_file)) if path is not None]
-    _check_writable(outputs)
-    moment = _parse_cutoff(cutoff)
+    check_writable(report, json_file)
+    moment = parse_cutoff(cutoff)
     columns = read_columns(mapped, dropped)
     from shelfrank_training.evaluate.run import Settings, evaluate
 
@@ -65,52 +63,12 @@ def command(
         progress=console.Bars(),
     )
     tell(evaluation)
-    if json_file == "-":
-        console.emit_json(evaluation.to_json())
-    elif json_file is not None:
-        _write_json(Path(json_file), evaluation)
+    write_json(json_file, evaluation.to_json())
     if report is not None:
         from shelfrank_training.evaluate.sections import write_evaluation
 
         write_evaluation(report, evaluation)
         console.say(f"report in {report}")
-
-
-def _parse_cutoff(text: str) -> datetime:
-    from shelfrank_training.errors import DataError
-
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise DataError(
-            f"cutoff {text!r} is no time", hint="write a date like 2017-12-01, or 2017-12-01T06:00Z"
-        ) from None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
-def _json_path(json_file: str | None) -> Path | None:
-    return None if json_file in {None, "-"} else Path(str(json_file))
-
-
-def _check_writable(paths: list[Path]) -> None:
-    """Refuse before the long run, not after it."""
-    from shelfrank_training.errors import DataError
-
-    for path in paths:
-        if path.is_dir():
-            raise DataError(f"{path} is a folder, wanted a file to write")
-        if not path.parent.is_dir():
-            raise DataError(f"there is no folder {path.parent} to write {path.name} in")
-
-
-def _write_json(path: Path, evaluation: Evaluation) -> None:
-    from shelfrank_training.errors import DataError
-
-    text = json.dumps(evaluation.to_json(), indent=2, ensure_ascii=False)
-    try:
-        path.write_text(text + "\n", encoding="utf-8")
-    except OSError as error:
-        raise DataError(f"{path} cannot be written ({error.strerror})") from None
 
 
 def tell(evaluation: Evaluation) -> None:

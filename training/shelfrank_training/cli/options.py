@@ -8,7 +8,9 @@ import click
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
+    from shelfrank.consent.policy import Policy
     from shelfrank_training.events import Columns
 
 Command = TypeVar("Command", bound="Callable[..., object]")
@@ -49,3 +51,20 @@ def read_columns(mapped: Sequence[str], dropped: Sequence[str]) -> Columns:
             raise click.BadParameter(f"{ours} is named twice", param_hint="--column")
         columns[ours] = theirs
     return Columns(mapped=columns, dropped=frozenset(dropped))
+
+
+def read_policy(path: Path) -> Policy:
+    """Read a policy file.
+
+    Raises:
+        DataError: the file cannot be read.
+        PolicyError: it is no policy.
+    """
+    from shelfrank.consent.policy import Policy
+    from shelfrank_training.errors import DataError
+
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from None
+    return Policy.parse(data)

@@ -44,13 +44,16 @@ def top_k(
         scores = scores.copy()
         scores[seen] = -np.inf
     ranking = np.full(k, NOTHING, dtype=np.intp)
-    n_items = scores.shape[0]
-    if n_items == 0:
+    # A model under strong protection ranks a few hundred of many thousand items: what it cannot
+    # rank takes no part, and a partition of equal values would be slow.
+    ranked = scores[scores > -np.inf]
+    if ranked.size == 0:
         return ranking
     # The k-th best value splits the items without sorting them all: those above it are in, those
     # equal to it fill up in order of popularity. Thousands of equal scores (a baseline's zeros)
     # cost nothing then.
-    threshold = np.partition(scores, max(n_items - k, 0))[max(n_items - k, 0)]
+    last = ranked.size - k
+    threshold = np.partition(ranked, last)[last] if last >= 0 else -np.inf
     above = np.flatnonzero(scores > threshold)
     best = above[np.argsort(-scores[above], kind="stable")]
     if threshold > -np.inf:

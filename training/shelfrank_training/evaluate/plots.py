@@ -19,7 +19,16 @@ INK: Final = "#0a0a01"
 MUTED: Final = "#0a0a02"
 ACCENT: Final = "#0a0a03"
 RULE: Final = "#0a0a04"
-_VARIABLES: Final = {INK: "--ink", MUTED: "--muted", ACCENT: "--accent", RULE: "--rule"}
+SECOND: Final = "#0a0a05"
+THIRD: Final = "#0a0a06"
+_VARIABLES: Final = {
+    INK: "--ink",
+    MUTED: "--muted",
+    ACCENT: "--accent",
+    RULE: "--rule",
+    SECOND: "--second",
+    THIRD: "--third",
+}
 
 # A panel is as wide as a phone; wider screens put several side by side. Inches; 1 in = 72 SVG
 # units.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from shelfrank_training.evaluate.folder import Provenance
     from shelfrank_training.evaluate.histories import DeviceRules, SourceEvent
-    from shelfrank_training.evaluate.protocol import Asked, ProtocolName
+    from shelfrank_training.evaluate.protocol import Asked, Moment, ProtocolName, Universe
     from shelfrank_training.progress import Progress
 
 MODEL: Final = "shelfrank"
@@ -117,8 +117,21 @@ def evaluate(
     )
 
 
+class TakesMoments(Protocol):
+    """What shoppers' moments are put to: a `Tally`, or who keeps them for later."""
+
+    @property
+    def universe(self) -> Universe:
+        """The items that compete."""
+        ...
+
+    def add(self, moments: Iterable[Moment]) -> None:
+        """Take one shopper's moments, at least one."""
+        ...
+
+
 def collect(
-    tally: Tally,
+    tally: TakesMoments,
     shoppers: Iterable[Sequence[SourceEvent]],
     rules: DeviceRules,
     settings: Settings,

@@ -46,6 +46,11 @@ class Shipped:
         self._candidates = np.array([idx for idx in found if idx is not None], dtype=np.int64)
         self._n_items = universe.n_items
 
+    @property
+    def catalog(self) -> Catalog:
+        """The bundle's."""
+        return self._ranker.catalog
+
     def __call__(
         self, history: Sequence[Event], *, now: datetime, in_visit: bool
     ) -> npt.NDArray[np.float64]:
@@ -54,6 +59,21 @@ class Shipped:
         scores[self._rows] = self._ranker.scores(
             history, now=now, candidates=self._candidates, in_visit=in_visit
         ).score
+        return scores
+
+    def popularity(self, *, now: datetime) -> npt.NDArray[np.float64]:
+        """Score the universe by the model's own part of that name, the same for every history.
+
+        Args:
+            now: aware.
+
+        Returns:
+            Shape (n_items,); minus infinity where the bundle does not hold an item.
+        """
+        column = self._ranker.part_names.index("popularity")
+        asked = self._ranker.scores((), now=now, candidates=self._candidates, in_visit=False)
+        scores = np.full(self._n_items, -np.inf)
+        scores[self._rows] = asked.parts[:, column]
         return scores
 
 
