@@ -1,12 +1,12 @@
-"""Which policy is in force on a device."""
+"""Which policy is in force on a device, and whether a bundle keeps it."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shelfrank.consent.policy import Policy, stricter
-from shelfrank.errors import PolicyError
+from shelfrank.consent.policy import Policy, Sensitive, stricter
+from shelfrank.errors import BundleFormatError, PolicyError
 
 if TYPE_CHECKING:
     from shelfrank.bundle.verify import VerifiedBundle
@@ -42,3 +42,26 @@ def policy_in_force(bundle: VerifiedBundle | None, own: Policy | None) -> Policy
             hint='train with categories, or state [sensitive] mode = "no-categories"',
         )
     return policy
+
+
+def check_label(
+    bundle: VerifiedBundle, policy: Policy | None, *, allow_unprotected: bool = False
+) -> None:
+    """Refuse a bundle whose label is untrue of its catalog, or promises less than the policy asks.
+
+    Args:
+        bundle: verified.
+        policy: in force; None without one.
+        allow_unprotected: see `shelfrank.bundle.label.Label.require`.
+
+    Raises:
+        BundleFormatError: the catalog has a category that the label says was left out.
+        LabelError: see `shelfrank.bundle.label.Label.require`.
+    """
+    left_out = Sensitive(mode="exclude", categories=bundle.label.excluded_categories)
+    for category in bundle.catalog.categories:
+        if left_out.covers(category):
+            raise BundleFormatError(
+                f"the label says that category {category} was left out, the catalog has it"
+            )
+    bundle.label.require(policy, allow_unprotected=allow_unprotected)

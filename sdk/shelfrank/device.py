@@ -12,7 +12,7 @@ from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Literal, Self
 
-from shelfrank.acceptance import policy_in_force, read_policy
+from shelfrank.acceptance import check_label, policy_in_force, read_policy
 from shelfrank.bundle.files import read_bundle_file, read_root_file
 from shelfrank.bundle.verify import verify_bundle
 from shelfrank.clock import SystemClock
@@ -110,12 +110,14 @@ class Device:
             policy: the app's own policy; with one in the bundle too, the stricter holds.
             clock: None takes the machine's.
             allow_unprotected: accept a bundle whose label says that numbers about few shoppers are
-                in it; for research only.
+                in it, with any epsilon or none; for research only. What the policy's
+                `must_exclude` lists must be left out all the same.
 
         Raises:
             ValueError: a folder without a key, or a bundle without trust.
             RuntimeGuardError: onnxruntime's telemetry is not known to be off.
             BundleError: the bundle is refused; see `shelfrank.bundle.verify.verify_bundle`.
+            LabelError: a `BundleError`: its label promises less than the policy asks for.
             PolicyError: a policy cannot be read, or excludes categories that the catalog lacks.
             HistoryError: the history cannot be opened; see `shelfrank.history.store.History.open`.
                 It is untouched; `Device.erase_at` erases one that nothing can open.
@@ -145,8 +147,7 @@ class Device:
                 verified = verify_bundle(offered, trust=root, now=clock.now(), installed=before)
             in_force = policy_in_force(verified, own)
             if verified is not None:
-                wanted = None if in_force is None else in_force.min_shoppers
-                verified.label.require(wanted, allow_unprotected=allow_unprotected)
+                check_label(verified, in_force, allow_unprotected=allow_unprotected)
             device = cls(
                 history=history,
                 folder=place,

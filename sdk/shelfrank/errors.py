@@ -79,6 +79,34 @@ class ModelMismatchError(BundleError):
     """The graph does not do what the manifest or the golden vectors promise."""
 
 
+class LabelError(BundleError):
+    """The bundle's privacy label promises less than the policy, or the default, asks for.
+
+    Args:
+        message: see `ShelfrankError`.
+        term: what was asked for: ``unprotected``, ``min_shoppers``, ``max_epsilon`` or
+            ``must_exclude``.
+        got: what the label states: shoppers, epsilon (None: no such promise), or the categories
+            left out.
+        wanted: shoppers at least, epsilon at most, or the categories that are missing.
+        hint: see `ShelfrankError`.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        term: str,
+        got: float | tuple[str, ...] | None,
+        wanted: float | tuple[str, ...],
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.term = term
+        self.got = got
+        self.wanted = wanted
+
+
 class HistoryError(ShelfrankError):
     """The history on this device cannot be used; nothing of it was changed."""
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 import struct
 import zipfile
 from datetime import timedelta
@@ -32,8 +31,8 @@ from shelfrank.errors import (
 from shelfrank_training.publish.catalog import CatalogRow, write_catalog
 from shelfrank_training.publish.keys import make_root, role, sign_root
 from support.hostile_models import HOSTILE_MODELS
+from support.labels import edited
 from support.publisher import ALICE, BOB, NOW, TRIO, YEAR, Forgery, Publisher, key
-from support.tiny_model import LABEL
 
 
 class Kiosk:
@@ -345,7 +344,8 @@ def test_a_policy_taken_out_after_signing_is_refused(kiosk):
 
 
 def test_a_file_changed_after_signing_is_refused(kiosk):
-    changed = json.dumps(LABEL | {"min_shoppers": 51}).encode()
+    label = good_members(kiosk)["label.json"]
+    changed = edited(label, "privacy", "min_shoppers", 51)
     forgery = Forgery(after={"label.json": changed})
 
     kiosk.refuses(kiosk.publisher.bundle(version=6, forgery=forgery), BundleFormatError)
@@ -426,22 +426,43 @@ def test_a_manifest_with_two_meanings_is_refused_even_when_signed(kiosk, change)
 
 
 @pytest.mark.parametrize(
-    "label",
+    "edit",
     [
-        b"",
-        b"[]",
-        json.dumps(LABEL | {"min_shoppers": 0}).encode(),
-        json.dumps(LABEL | {"min_shoppers": "50"}).encode(),
-        json.dumps(LABEL | {"unprotected": 0}).encode(),
-        json.dumps(LABEL | {"epsilon": -1}).encode(),
-        json.dumps(LABEL | {"delta": 1e-6}).encode(),
+        lambda _: b"",
+        lambda _: b"[]",
+        lambda label: edited(label, "label_version", "0"),
+        lambda label: edited(label, "privacy", None),
+        lambda label: edited(label, "privacy", "min_shoppers", 0),
+        lambda label: edited(label, "privacy", "min_shoppers", "50"),
+        lambda label: edited(label, "privacy", "unprotected", 0),
+        lambda label: edited(label, "privacy", "epsilon", -1),
+        lambda label: edited(label, "privacy", "delta", 1e-6),
+        lambda label: edited(label, "privacy", "mechanism", "trust us"),
+        lambda label: edited(label, "bundle", None),
+        lambda label: edited(label, "bundle", "version", 7),
     ],
-    ids=range(7),
+    ids=range(12),
 )
-def test_a_label_that_promises_nothing_readable_is_refused_even_when_signed(kiosk, label):
-    forgery = Forgery(files={"label.json": label})
+def test_a_label_that_promises_nothing_readable_is_refused_even_when_signed(kiosk, edit):
+    label = good_members(kiosk)["label.json"]
+    forgery = Forgery(files={"label.json": edit(label)})
+    bundle = kiosk.publisher.bundle(version=6, forgery=forgery)
 
-    kiosk.refuses(kiosk.publisher.bundle(version=6, forgery=forgery), BundleFormatError)
+    kiosk.refuses(bundle, BundleFormatError)
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [("sha256", "0" * 64), ("parts", ["popularity"]), ("inputs_on_device", [])],
+)
+def test_a_label_of_another_graph_is_refused_even_when_signed(kiosk, place, value):
+    label = good_members(kiosk)["label.json"]
+    forgery = Forgery(files={"label.json": edited(label, "model", place, value)})
+    bundle = kiosk.publisher.bundle(version=6, forgery=forgery)
+
+    message = kiosk.refuses(bundle, ModelMismatchError)
+
+    assert "label.json describes a graph of" in message
 
 
 @pytest.mark.parametrize("golden", [b"", b"[]", b'{"a": NaN}'])

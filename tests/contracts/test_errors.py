@@ -18,6 +18,7 @@ TREE = {
     "RollbackError": "BundleError",
     "BundleExpiredError": "BundleError",
     "ModelMismatchError": "BundleError",
+    "LabelError": "BundleError",
     "HistoryError": "ShelfrankError",
     "KeyUnavailableError": "HistoryError",
     "WrongKeyError": "HistoryError",
@@ -44,6 +45,7 @@ TRAINING_TREE = {
 FACTS: dict[str, dict[str, object]] = {
     "BundleVersionError": {"offered": 2, "supported": (0, 1)},
     "RollbackError": {"offered": 4, "installed": 5},
+    "LabelError": {"term": "max_epsilon", "got": 3.0, "wanted": 1.0},
     "ParityError": {"difference": 0.25, "tolerance": 0.125},
 }
 

@@ -168,7 +168,9 @@ def test_what_types_see_is_what_import_gives() -> None:
 # --- The command ---
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["--version"], ["no-such-command"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["-h"], ["--version"], ["no-such-command"], ["privacy", "-h"]]
+)
 def test_the_overview_of_the_command_imports_nothing_heavy(arguments: list[str]) -> None:
     script = (
         "import json, sys\n"
@@ -185,7 +187,7 @@ def test_the_overview_of_the_command_imports_nothing_heavy(arguments: list[str])
     assert {name.partition(".")[0] for name in modules} & HEAVY == set()
 
 
-@pytest.mark.parametrize("command", ["aggregate", "train", "evaluate", "bundle", "demo"])
+@pytest.mark.parametrize("command", ["aggregate", "train", "evaluate", "bundle", "privacy", "demo"])
 def test_every_command_is_listed_and_explains_itself(command: str) -> None:
     script = "import sys; from shelfrank_training.cli.main import run; sys.exit(run(sys.argv[1:]))"
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from support.shop import Line
 
 Rows = list[tuple[str | int, ...]]
-Thing = tuple[str, "datetime", bool]
-"""A unit, when, and whether it was bought."""
+Thing = tuple[str | None, "datetime", bool]
+"""A unit (None: only its moment counts), when, and whether it was bought."""
 Visit = tuple["datetime", list[Thing]]
 """Its start, and what happened."""
 BUCKETS = (3, 7, 14, 28, 56, 112, 224, 448)
@@ -53,6 +53,7 @@ def expected(
         "repeats": tables["repeats"],
         "categories": by_category["popular"],
         "category_pairs": by_category["pairs"],
+        "category_next": by_category["next"],
         "category_repeats": by_category["repeats"],
     }
 
@@ -84,17 +85,19 @@ def choose(lines: Sequence[Line], *, k: int, m: int) -> list[Line]:
 def counted(
     lines: Sequence[Line], unit: Callable[[Line], str | None], end: datetime
 ) -> dict[str, Rows]:
-    """Count one shopper after the other; lines without a unit only place the visits in time."""
+    """Count one shopper after the other; lines without a unit only place visits and moments."""
     popular: Counter[str] = Counter()
     weights: Counter[str] = Counter()
     together: Counter[tuple[str, str]] = Counter()
     following: Counter[tuple[str, str, str]] = Counter()
     closeness: Counter[tuple[str, str, str]] = Counter()
+    far: Counter[tuple[str, str, str]] = Counter()
     again: Counter[tuple[str, int]] = Counter()
     for shopper in {line.shopper for line in lines}:
         visits = in_order([line for line in lines if line.shopper == shopper], unit)
         seen = [thing for _, inside in visits for thing in inside]
-        for name in {name for name, _, _ in seen}:
+        names = {name for name, _, _ in seen if name is not None}
+        for name in names:
             latest = max(time for other, time, _ in seen if other == name)
             popular[name] += 1
             weights[name] += round(1000 * 0.5 ** ((end - latest).days / 28))
@@ -107,24 +110,26 @@ def counted(
             if gaps:
                 median = gaps[(len(gaps) - 1) // 2].total_seconds() / 86400
                 again.update([(name, days) for days in BUCKETS if median <= days][:1])
-        together.update(combinations(sorted({name for name, _, _ in seen}), 2))
+        together.update(combinations(sorted(names), 2))
         for pair, distance in steps(visits).items():
             following[*pair, "visit"] += 1
             closeness[*pair, "visit"] += round(1000 * math.exp(-(distance - 1) / 4))
+            far[*pair, "visit"] += distance
         across = {
             (one, other)
             for (_, before), (_, after) in pairwise(visits)
             for one, _, _ in before
             for other, _, _ in after
-            if one != other
+            if one is not None and other is not None and one != other
         }
         for pair in across:
             following[*pair, "visits"] += 1
             closeness[*pair, "visits"] += 1000
+            far[*pair, "visits"] += 1
     return {
         "popular": [(name, n, weights[name]) for name, n in popular.items()],
         "pairs": [(*pair, n) for pair, n in together.items()],
-        "next": [(*key, n, closeness[key]) for key, n in following.items()],
+        "next": [(*key, n, closeness[key], far[key]) for key, n in following.items()],
         "repeats": [(*key, n) for key, n in again.items()],
     }
 
@@ -136,9 +141,7 @@ def in_order(mine: Sequence[Line], unit: Callable[[Line], str | None]) -> list[V
         start_of[line.visit] = min(line.time, start_of.get(line.visit, line.time))
     visits: dict[datetime, list[Thing]] = {start: [] for start in sorted(start_of.values())}
     for line in mine:
-        name = unit(line)
-        if name is not None:
-            visits[start_of[line.visit]].append((name, line.time, line.kind == "purchase"))
+        visits[start_of[line.visit]].append((unit(line), line.time, line.kind == "purchase"))
     return list(visits.items())
 
 
@@ -150,6 +153,7 @@ def steps(visits: Sequence[Visit]) -> dict[tuple[str, str], int]:
         for one, time, _ in inside:
             for other, later, _ in inside:
                 distance = moments.index(later) - moments.index(time)
-                if one != other and 1 <= distance <= 20:
-                    nearest[one, other] = min(distance, nearest.get((one, other), distance))
+                if one is None or other is None or one == other or not 1 <= distance <= 20:
+                    continue
+                nearest[one, other] = min(distance, nearest.get((one, other), distance))
     return nearest

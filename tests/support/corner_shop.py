@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cache
+from hashlib import sha256
 from itertools import combinations, permutations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -17,7 +18,7 @@ from shelfrank.bundle.verify import verify_bundle
 from shelfrank.ranking.session import GraphInputs
 from shelfrank.types import KINDS, Event, ItemId
 from shelfrank_training.aggregates.folder import KEYS, Aggregates, parquet_bytes, schema
-from shelfrank_training.aggregates.info import AggregatesInfo
+from shelfrank_training.aggregates.info import AggregatesInfo, TableInfo
 from shelfrank_training.events import Holdout
 from shelfrank_training.export.folder import model_files
 from shelfrank_training.export.graph import export
@@ -63,8 +64,16 @@ def aggregates(
     *,
     min_shoppers: int = MIN_SHOPPERS,
     unprotected: bool = False,
+    stated: Mapping[str, object] | None = None,
 ) -> Aggregates:
-    """Return made-up numbers about `rows`, the same in every run."""
+    """Return made-up numbers about `rows`, the same in every run.
+
+    Args:
+        rows: items of the shop.
+        min_shoppers: smallest number there is.
+        unprotected: what is said about it.
+        stated: other fields of what is said about the numbers.
+    """
     rng = np.random.default_rng(11)
     ids = sorted(row.item_id for row in rows)
     categories = sorted({row.category for row in rows if row.category})
@@ -78,19 +87,25 @@ def aggregates(
     def some(keys: Iterable[tuple[str, ...]]) -> list[tuple[str, ...]]:
         return [key for key in keys if rng.random() < 0.5]
 
+    def following(units: Sequence[str]) -> list[tuple[object, ...]]:
+        return [
+            (*key, scope, n := shoppers(), weight(), n * (2 if scope == "visit" else 1))
+            for key in some(permutations(units, 2))
+            for scope in ("visit", "visits")
+        ]
+
     tables: dict[str, Sequence[tuple[object, ...]]] = {
         "items": [(item, shoppers() + 100, weight()) for item in ids],
         "pairs": [(*key, shoppers()) for key in some(combinations(ids, 2))],
-        "next": [
-            (*key, scope, shoppers(), weight())
-            for key in some(permutations(ids, 2))
-            for scope in ("visit", "visits")
-        ],
+        "next": following(ids),
         "repeats": [(item, days, shoppers()) for item in ids for days in (7, 14, 28)],
         "categories": [(name, shoppers() + 100, weight()) for name in categories],
         "category_pairs": [(*key, shoppers()) for key in some(combinations(categories, 2))],
         "category_repeats": [(name, 7, shoppers()) for name in categories],
+        # Last, so that the tables above do not depend on it.
+        "category_next": following(categories),
     }
+    made = {name: _table(name, tables[name]) for name in KEYS}
     info = AggregatesInfo(
         events_file="events.parquet",
         catalog_file="catalog.parquet",
@@ -109,9 +124,18 @@ def aggregates(
         sensitive_items=0,
         sensitive_events=None,
         engine="made up",
-        tables={},
+        tables={name: _describe(table) for name, table in made.items()},
     )
-    return Aggregates(info, {name: _table(name, tables[name]) for name in KEYS})
+    return Aggregates(replace(info, **(stated or {})), made)  # type: ignore[arg-type]
+
+
+def _describe(table: pa.Table) -> TableInfo:
+    return TableInfo(
+        rows=table.num_rows,
+        suppressed_share=0,
+        max_rows_per_shopper=100,
+        sha256=sha256(parquet_bytes(table)).hexdigest(),
+    )
 
 
 def _table(name: str, rows: Sequence[tuple[object, ...]]) -> pa.Table:
@@ -123,23 +147,10 @@ def _table(name: str, rows: Sequence[tuple[object, ...]]) -> pa.Table:
 
 def write_aggregates(folder: Path, found: Aggregates) -> Path:
     """Write a folder that `train` reads."""
-    from dataclasses import replace
-    from hashlib import sha256
-
     from shelfrank_training.aggregates.folder import write_folder
-    from shelfrank_training.aggregates.info import TableInfo
 
     files = {name: parquet_bytes(found.table(name)) for name in KEYS}
-    tables = {
-        name: TableInfo(
-            rows=found.table(name).num_rows,
-            suppressed_share=0,
-            max_rows_per_shopper=100,
-            sha256=sha256(data).hexdigest(),
-        )
-        for name, data in files.items()
-    }
-    write_folder(folder, replace(found.info, tables=tables), files, overwrite=False)
+    write_folder(folder, found.info, files, overwrite=False)
     return folder
 
 
@@ -163,10 +174,17 @@ def exported() -> Exported:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Label:
-    """What differs in a label."""
+    """What differs in a label.
+
+    Attributes:
+        min_shoppers: of the made-up numbers.
+        unprotected: what is said about them.
+        stated: other fields of what is said about them.
+    """
 
     min_shoppers: int = MIN_SHOPPERS
     unprotected: bool = False
+    stated: Mapping[str, object] = field(default_factory=dict)
 
 
 def bundle_bytes(
@@ -185,7 +203,9 @@ def bundle_bytes(
         version: of the bundle.
     """
     label = label or Label()
-    found = aggregates(min_shoppers=label.min_shoppers, unprotected=label.unprotected)
+    found = aggregates(
+        min_shoppers=label.min_shoppers, unprotected=label.unprotected, stated=label.stated
+    )
     made = model_files(blend(), exported(), found, ROWS, policy=policy) | dict(files or {})
     with tempfile.TemporaryDirectory() as place:
         for name, data in made.items():

@@ -21,12 +21,20 @@ if TYPE_CHECKING:
 SECRET = b"canary-key-0123456789abcdef-4711"
 
 
-def policy(*, min_shoppers: int = 20, **first_purpose: object) -> bytes:
-    """Return the shop's policy as TOML: spirits are sensitive, times are kept to the hour."""
+def policy(
+    *, min_shoppers: int = 20, asked: Mapping[str, object] | None = None, **first_purpose: object
+) -> bytes:
+    """Return the shop's policy as TOML: spirits are sensitive, times are kept to the hour.
+
+    Args:
+        min_shoppers: what a label must reach.
+        asked: other keys of the head, such as ``max_epsilon``.
+        first_purpose: keys of the first purpose that differ.
+    """
     data = policy_data()
     head = data["policy"]
     assert isinstance(head, dict)
-    head["min_shoppers"] = min_shoppers
+    head |= {"min_shoppers": min_shoppers, **(asked or {})}
     kinds = list(KINDS)
     data["purpose"] = [
         purpose_data(**{"kinds": kinds, **first_purpose}),

@@ -13,11 +13,13 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from shelfrank.bundle import archive
+from shelfrank.bundle.label import LabelledBundle
 from shelfrank.bundle.manifest import Manifest
 from shelfrank.bundle.signature import MANIFEST_TYPE, dump_detached
+from shelfrank.bundle.verify import REQUIRED_FILES
 from shelfrank_training.publish.build import describe_files
 from shelfrank_training.publish.keys import SigningKey, make_root, role, sign_root
-from support.tiny_model import INFO, model_files
+from support.tiny_model import INFO, label, model_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -145,8 +147,14 @@ class Publisher:
         self, *, version: int, issued_at: datetime, expires: datetime, forgery: Forgery = HONEST
     ) -> dict[str, bytes]:
         """Return a signed bundle's members, for containers that are wrong themselves."""
-        files = model_files()
-        del files["model.json"]
+        made = model_files()
+        files = {name: made[name] for name in REQUIRED_FILES}
+        bundle = LabelledBundle(
+            name=self.name, version=version, created=issued_at, valid_until=expires
+        )
+        # The label is true of whatever graph a test puts in, unless the test replaces it too.
+        graph = forgery.files.get(archive.MODEL) or files[archive.MODEL]
+        files[archive.LABEL] = label(graph, bundle)
         files |= {archive.root_name(i): root for i, root in enumerate(self.roots, start=1)}
         files = _replaced(files, forgery.files)
         manifest = Manifest(

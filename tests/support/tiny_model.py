@@ -6,16 +6,23 @@ import json
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 from onnx import TensorProto, helper, numpy_helper
 
 from shelfrank.bundle.manifest import ModelInfo, TensorSpec
+from shelfrank_training.aggregates.folder import parquet_bytes
 from shelfrank_training.publish.catalog import CatalogRow, write_catalog
+from shelfrank_training.publish.label import label_bytes, make_label
+from shelfrank_training.publish.labelling import FACTS_DIGEST, digest, facts_bytes, graph
+from support.labels import facts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from onnx import GraphProto, ModelProto, NodeProto, ValueInfoProto
+
+    from shelfrank.bundle.label import LabelledBundle
 
 ROWS = (
     CatalogRow(item_id="00042", title="Brötchen", category="bakery", brand="Ähre", price=0.65),
@@ -25,13 +32,8 @@ ROWS = (
 INFO = ModelInfo.standard(
     parts=("popularity", "affinity"), n_items=len(ROWS), n_categories=2, tolerance=1e-5
 )
-LABEL = {
-    "min_shoppers": 50,
-    "unprotected": False,
-    "epsilon": None,
-    "delta": None,
-    "has_categories": True,
-}
+FACTS = facts(policy=None, excluded_categories=(), sensitive_items=0, sensitive_events=0, tables={})
+"""How its aggregates would have come about, if there were any."""
 _ELEMENTS = {"int64": TensorProto.INT64, "float32": TensorProto.FLOAT}
 
 
@@ -73,22 +75,34 @@ def model_of(graph: GraphProto, *, opset: int = 18, ir_version: int = 10) -> Mod
     return helper.make_model(graph, opset_imports=opsets, ir_version=ir_version)
 
 
-def model_files() -> dict[str, bytes]:
-    """Return the files of a model folder."""
+def label(model: bytes, bundle: LabelledBundle | None = None) -> bytes:
+    """Return the label of a graph, in a bundle or in none."""
+    return label_bytes(make_label(FACTS, model=graph(INFO, model), bundle=bundle))
+
+
+def model_files(model: bytes | None = None) -> dict[str, bytes]:
+    """Return the files of a model folder, with another graph if one is given."""
+    model = model or tiny_model()
     golden = {"cases": [{"candidate": [0, 1, 2], "score": [3.5, 2.25, 1.125]}]}
+    kept = facts_bytes(FACTS)
+    described = INFO.to_json() | {"aggregates": "tiny", FACTS_DIGEST: digest(kept)}
     return {
-        "model.onnx": tiny_model(),
+        "model.onnx": model,
         "catalog.bin": write_catalog(ROWS),
-        "label.json": json.dumps(LABEL).encode(),
+        "label.json": label(model),
         "golden.json": json.dumps(golden).encode(),
-        "model.json": json.dumps(INFO.to_json() | {"aggregates": "tiny"}).encode(),
+        "model.json": json.dumps(described).encode(),
+        "provenance.json": kept,
+        "items.parquet": parquet_bytes(
+            pa.table({"item_id": [row.item_id for row in ROWS], "shoppers": [50, 60, 70]})
+        ),
     }
 
 
-def write_model_folder(folder: Path) -> Path:
-    """Write a model folder and return it."""
+def write_model_folder(folder: Path, model: bytes | None = None) -> Path:
+    """Write a model folder, with another graph if one is given, and return it."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, data in model_files().items():
+    for name, data in model_files(model).items():
         (folder / name).write_bytes(data)
     return folder
 

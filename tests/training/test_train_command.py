@@ -28,7 +28,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-FILES = ["catalog.bin", "golden.json", "items.parquet", "label.json", "model.json", "model.onnx"]
+FILES = [
+    "catalog.bin", "golden.json", "items.parquet", "label.json", "model.json", "model.onnx",
+    "provenance.json",
+]  # fmt: skip
 
 HEAD = "item_id,title,category,brand,price\n"
 
@@ -98,15 +101,13 @@ def test_a_label_warns_of_what_is_missing(tmp_path: Path) -> None:
     assert command(tmp_path) == 0
 
     label = json.loads((tmp_path / "model" / "label.json").read_bytes())
-    assert (label["unprotected"], label["has_categories"], label["min_shoppers"]) == (
-        True,
-        False,
-        5,
-    )
-    assert [warning.partition(":")[0] for warning in label["warnings"]] == [
-        "unprotected",
-        "no differential privacy",
-        "no categories",
+    privacy = label["privacy"]
+    assert (privacy["unprotected"], privacy["min_shoppers"], privacy["model"]) == (True, 5, "none")
+    assert not label["excluded"]["has_categories"]
+    assert [(warning["level"], warning["code"]) for warning in label["warnings"]] == [
+        ("red", "unprotected"),
+        ("red", "no_categories"),
+        ("amber", "no_differential_privacy"),
     ]
 
 
@@ -142,6 +143,24 @@ def test_a_sensitive_item_with_published_numbers_is_refused(
     assert command(place, "--policy", write_policy(place, policy())) == 1
 
     assert "3 items with published numbers are sensitive, wanted none" in capsys.readouterr().err
+    assert not (place / "model").exists()
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"max_epsilon": 3}, "promises no epsilon, the policy wants at most 3"),
+        ({"must_exclude": ["spirits"]}, "wants spirits left out, the bundle's label names no"),
+    ],
+)
+def test_a_policy_that_asks_for_more_than_the_label_can_say_is_refused(
+    place: Path, capsys: pytest.CaptureFixture[str], asked: dict[str, object], words: str
+) -> None:
+    (place / "catalog.csv").write_text(without(place, *SENSITIVE))
+
+    assert command(place, "--policy", write_policy(place, policy(asked=asked))) == 1
+
+    assert words in " ".join(capsys.readouterr().err.split())
     assert not (place / "model").exists()
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from shelfrank.bundle import archive
+from shelfrank.bundle.label import Label
 from shelfrank.consent.policy import Policy
 from shelfrank_training.aggregates.folder import read_aggregates
 from shelfrank_training.errors import DataError, PrivacyError
@@ -19,6 +21,7 @@ from shelfrank_training.models.counts import Counts
 from shelfrank_training.models.space import ItemSpace
 from shelfrank_training.progress import Silent
 from shelfrank_training.publish.catalog import CatalogRow
+from shelfrank_training.publish.promises import check_promises
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,6 +89,8 @@ def train(
     Raises:
         DataError: an input is not what it should be.
         PrivacyError: the policy asks for more than the aggregates keep.
+        LabelError: the same, for what only the label tells.
+        PublishError: the catalog has a category that the aggregates left out.
         ParityError: graph and estimators disagree; nothing is written.
     """
     progress = progress or Silent()
@@ -101,6 +106,8 @@ def train(
             _check_policy(found, stated)
     blend, exported = fit_and_export(found, rows, progress=progress)
     files = model_files(blend, exported, found, rows, policy=policy_bytes)
+    label = Label.parse(files[archive.LABEL])
+    check_promises(label, stated, [row.category for row in rows if row.category])
     replace_folder(out, files.items())
     return Trained(blend=blend, exported=exported, n_items=len(rows), n_unlisted=n_unlisted)
 

@@ -42,7 +42,7 @@ MEMBER_LIMITS: Final[Mapping[str, int]] = {
     MODEL: 192 * _MIB,
     CATALOG: 64 * _MIB,
     POLICY: 256 * _KIB,
-    LABEL: 64 * _KIB,
+    LABEL: 256 * _KIB,  # It names the categories that the policy keeps out.
     GOLDEN: 4 * _MIB,
 }
 """Most bytes of each known member."""

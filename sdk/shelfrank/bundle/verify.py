@@ -165,12 +165,14 @@ def read_contents(manifest: Manifest, members: Mapping[str, bytes]) -> Contents:
     The device calls it behind the signature; the publisher calls it before signing.
 
     Raises:
-        BundleFormatError: a file is missing, added, changed, malformed or unknown and critical.
-        ModelMismatchError: the graph is not what the manifest promises.
+        BundleFormatError: a file is missing, added, changed, malformed or unknown and critical; or
+            a label that contradicts itself or is for another bundle.
+        ModelMismatchError: the graph is not what the manifest or the label promises.
     """
     _check_files(manifest, members)  # Step 6: every byte is listed, and as it was listed.
     # Step 7: parse, innermost last. The graph is scanned before any runtime could see it.
     label = Label.parse(members[archive.LABEL])
+    label.check_fits(manifest)
     strict.parse_object(members[archive.GOLDEN], where=archive.GOLDEN)
     catalog = Catalog.parse(members[archive.CATALOG])
     found = (catalog.n_items, len(catalog.categories))

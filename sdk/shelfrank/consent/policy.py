@@ -44,6 +44,10 @@ class Policy:
         sensitive: what never enters.
         purposes: sorted by id.
         min_shoppers: what the label of a bundle must reach, in shoppers per published statistic.
+        max_epsilon: what the label of a bundle may state at most; None without a wish. With one, a
+            bundle without epsilon is refused: no promise is not a small one.
+        must_exclude: categories that the label of a bundle must name as left out, each itself or by
+            a path above it; in normal form, sorted, each once.
     """
 
     id: str
@@ -53,6 +57,8 @@ class Policy:
     sensitive: Sensitive
     purposes: tuple[Purpose, ...]
     min_shoppers: int
+    max_epsilon: float | None = None
+    must_exclude: tuple[str, ...] = ()
 
     @classmethod
     def parse(cls, data: bytes) -> Policy:
@@ -96,9 +102,9 @@ def stricter(first: Policy, second: Policy) -> Policy:
 
     Purposes must be in both, with the same area and use case; kinds, surfaces, fields and languages
     are those in both; of retention, validity and granularity the stricter holds, of the wait before
-    asking again the longer, of `min_shoppers` the higher; sensitive categories are united. A
-    purpose left without kinds, surfaces or a field no event can do without is gone. The result may
-    have no purposes.
+    asking again the longer, of `min_shoppers` the higher, of `max_epsilon` the lower; sensitive
+    categories and `must_exclude` are united. A purpose left without kinds, surfaces or a field no
+    event can do without is gone. The result may have no purposes.
 
     The order never matters: the operation is commutative, associative and idempotent.
     """
@@ -117,6 +123,11 @@ def stricter(first: Policy, second: Policy) -> Policy:
         sensitive=_stricter_sensitive(first.sensitive, second.sensitive),
         purposes=tuple(purpose for purpose in combined if purpose is not None),
         min_shoppers=max(first.min_shoppers, second.min_shoppers),
+        max_epsilon=min(
+            (one for one in (first.max_epsilon, second.max_epsilon) if one is not None),
+            default=None,
+        ),
+        must_exclude=tuple(sorted({*first.must_exclude, *second.must_exclude})),
     )
 
 

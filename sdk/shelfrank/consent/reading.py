@@ -39,6 +39,9 @@ DEFAULT_MIN_SHOPPERS: Final = 50
 # More would be one screen of questions after the other; the record of choices has room for these.
 MAX_PURPOSES: Final = 16
 
+# What no label states: it only tells a slip, such as a percentage, from a number that is meant.
+MAX_EPSILON: Final = 1000.0
+
 # Paths cover everything below them, so a thousand are far more than a department store needs; the
 # record of choices has room for these.
 MAX_SENSITIVE: Final = 1000
@@ -67,6 +70,8 @@ def parse_policy(data: bytes) -> Policy:
             at_most=1_000_000,
             default=DEFAULT_MIN_SHOPPERS,
         ),
+        max_epsilon=head.positive("max_epsilon", at_most=MAX_EPSILON),
+        must_exclude=_categories(head, "must_exclude"),
     )
     head.finish()
     root.finish()
@@ -86,10 +91,7 @@ def _controller(table: Table) -> Controller:
 
 def _sensitive(table: Table) -> Sensitive:
     mode = table.choice("mode", SENSITIVE_MODES)
-    written = table.texts("categories", max_count=MAX_SENSITIVE, max_chars=200)
-    categories = {normal_category(path) for path in written}
-    if "" in categories:
-        table.refuse("categories", got="a path without a name", wanted='paths such as "DRUG/BABY"')
+    categories = _categories(table, "categories")
     if mode == "exclude" and not categories:
         table.refuse(
             "categories",
@@ -99,7 +101,16 @@ def _sensitive(table: Table) -> Sensitive:
     if mode == "no-categories" and categories:
         table.refuse("categories", got=f"{len(categories)}", wanted='none with "no-categories"')
     table.finish()
-    return Sensitive(mode=mode, categories=tuple(sorted(categories)))
+    return Sensitive(mode=mode, categories=categories)
+
+
+def _categories(table: Table, key: str) -> tuple[str, ...]:
+    """Take a list of category paths, in normal form, sorted, each once; it may be absent."""
+    written = table.texts(key, max_count=MAX_SENSITIVE, max_chars=200)
+    paths = {normal_category(path) for path in written}
+    if "" in paths:
+        table.refuse(key, got="a path without a name", wanted='paths such as "DRUG/BABY"')
+    return tuple(sorted(paths))
 
 
 def _purposes(tables: Sequence[Table], languages: tuple[Language, ...]) -> tuple[Purpose, ...]:

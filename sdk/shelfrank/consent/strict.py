@@ -108,6 +108,18 @@ class Table:
             self.refuse(key, got=_shown(value), wanted=f"a number from {at_least} to {at_most}")
         return value
 
+    def positive(self, key: str, *, at_most: float) -> float | None:
+        """Take a number above 0, whole or decimal; None where the key is absent."""
+        self._taken.add(key)
+        if key not in self._values:
+            return None
+        value = self._values[key]
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            self.refuse(key, got=_kind_of(value), wanted="a number")
+        if not 0 < value <= at_most:  # nan fails every comparison
+            self.refuse(key, got=_shown(value), wanted=f"above 0 and at most {at_most:g}")
+        return float(value)
+
     def days(self, key: str, *, default: int | None = None) -> int:
         """Take a duration (``P400D``, ``P8W``, ``P12M``, ``P1Y``) in whole days.
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shelfrank.bundle.manifest import FileEntry, Manifest, ModelInfo
+from shelfrank.bundle.manifest import MAX_PARTS, FileEntry, Manifest, ModelInfo
 from shelfrank.errors import BundleError, BundleFormatError, BundleVersionError, ModelMismatchError
 from support.publisher import NOW, YEAR
 from support.tiny_model import INFO
@@ -40,7 +40,12 @@ def test_what_was_dumped_is_parsed_back():
 
 
 @given(
-    st.lists(st.from_regex("[a-z][a-z_]{0,8}", fullmatch=True), min_size=1, unique=True),
+    st.lists(
+        st.from_regex("[a-z][a-z_]{0,8}", fullmatch=True),
+        min_size=1,
+        max_size=MAX_PARTS,
+        unique=True,
+    ),
     st.integers(1, 10**6),
     st.floats(0, 1),
 )

@@ -90,6 +90,18 @@ REFUSED = {
     "a version as a fraction": (("policy", "version"), 1.0, "policy.version"),
     "a version as a date": (("policy", "version"), datetime(2026, 1, 1), "policy.version"),  # noqa: DTZ001
     "too few shoppers": (("policy", "min_shoppers"), 9, "policy.min_shoppers"),
+    "an epsilon of nothing": (("policy", "max_epsilon"), 0, "policy.max_epsilon"),
+    "a negative epsilon": (("policy", "max_epsilon"), -1.0, "policy.max_epsilon"),
+    "an epsilon of true": (("policy", "max_epsilon"), True, "policy.max_epsilon"),
+    "an epsilon as text": (("policy", "max_epsilon"), "1", "policy.max_epsilon"),
+    "an epsilon that says nothing": (("policy", "max_epsilon"), 1001, "policy.max_epsilon"),
+    "one category to leave out": (("policy", "must_exclude"), "drug", "policy.must_exclude"),
+    "a category to leave out without a name": (
+        ("policy", "must_exclude"),
+        ["drug", "/"],
+        "policy.must_exclude",
+    ),
+    "k by another name": (("policy", "min_k"), 50, "policy.min_k"),
     "a push surface": (("purpose", 0, "surfaces"), ["products", "push"], "surfaces"),
     "no surfaces": (("purpose", 0, "surfaces"), [], "surfaces"),
     "a kind that is a list": (("purpose", 0, "kinds"), [["view"]], "kinds"),
@@ -117,6 +129,26 @@ REFUSED = {
     "a text over two lines": (TEXT, "abc\ndef", "text.de.short"),
     "a text nobody reads": (TEXT, "a" * 281, "text.de"),
 }
+
+
+def test_what_a_label_must_promise_is_optional_and_read_in_normal_form():
+    assert (policy().max_epsilon, policy().must_exclude) == (None, ())
+
+    data = policy_data()
+    data["policy"] |= {"max_epsilon": 3, "must_exclude": ["Wine", "DRUG / Baby", "wine"]}
+
+    assert policy(data).max_epsilon == 3.0
+    assert policy(data).must_exclude == ("drug/baby", "wine")
+
+
+@pytest.mark.parametrize("number", [b"inf", b"nan", b"-inf"])
+def test_an_epsilon_that_is_no_number_is_refused(number):
+    text = to_toml(policy_data()).replace(
+        b'"version" = 3', b'"version" = 3, "max_epsilon" = ' + number
+    )
+
+    with pytest.raises(PolicyError, match=r"policy\.max_epsilon: got .*, wanted above 0"):
+        Policy.parse(text)
 
 
 @pytest.mark.parametrize("case", REFUSED)

@@ -15,8 +15,18 @@ from shelfrank.consent.purposes import (
     STRUCTURAL_FIELDS,
     SURFACES,
 )
+from shelfrank.errors import LabelError
 from shelfrank.types import KINDS, LANGUAGES
+from support.labels import facts, label, noisy_facts
 from support.shopper import START, changed, policy, policy_data, purpose_data
+
+LABELS = [
+    label(facts(excluded_categories=("wine",))),
+    label(facts(min_shoppers=10, excluded_categories=("drug", "wine"))),
+    label(noisy_facts((0.001, 0.001, 0.001), excluded_categories=("drug", "wine"))),
+    label(noisy_facts((0.01, 0.01, 0.01), min_shoppers=20, excluded_categories=("drug/baby",))),
+]
+"""They keep some of the policies drawn here, and not others."""
 
 
 class Dice:
@@ -72,6 +82,9 @@ def make_policy(number):
     mode = dice.one(SENSITIVE_MODES)
     categories = dice.some(["drug", "drug/baby", "spirits"]) if mode == "exclude" else ()
     languages = dice.some(LANGUAGES)
+    # First, while there is something left of the number: the purposes use most of it up.
+    max_epsilon = dice.one([None, 0.5, 1.0, 3.0])
+    must_exclude = dice.one([(), ("drug",), ("drug/baby", "wine"), ("wine",)])
     return Policy(
         id=dice.one(["app", "bundle", "shop"]),
         version=dice.one(range(1, 4)),
@@ -80,6 +93,8 @@ def make_policy(number):
         sensitive=Sensitive(mode=mode, categories=categories),
         purposes=tuple(make_purpose(dice, purpose_id, languages) for purpose_id in dice.some("ab")),
         min_shoppers=dice.one([10, 20, 50]),
+        max_epsilon=max_epsilon,
+        must_exclude=must_exclude,
     )
 
 
@@ -112,6 +127,9 @@ def test_whatever_either_forbids_is_forbidden(one, other):
     both = stricter(one, other)
 
     assert both.min_shoppers >= max(one.min_shoppers, other.min_shoppers)
+    for asked in (one.max_epsilon, other.max_epsilon):
+        assert asked is None or (both.max_epsilon is not None and both.max_epsilon <= asked)
+    assert {*one.must_exclude, *other.must_exclude} == set(both.must_exclude)
     for purpose in both.purposes:
         for policy_ in (one, other):
             was = policy_.purpose(purpose.id)
@@ -132,6 +150,20 @@ def test_what_either_finds_sensitive_is_sensitive(one, other, category):
     # A policy for catalogs without categories judges none; alone it takes none: it fails closed.
     expected = any(judge.covers(category) for judge in judges or [one.sensitive])
     assert both.sensitive.covers(category) == expected
+
+
+@given(policies(), policies())
+def test_a_label_that_keeps_the_stricter_keeps_both_and_the_other_way_round(one, other):
+    def keeps(made, policy_):
+        try:
+            made.require(policy_)
+        except LabelError:
+            return False
+        return True
+
+    both = stricter(one, other)
+    for made in LABELS:
+        assert keeps(made, both) == (keeps(made, one) and keeps(made, other))
 
 
 def test_most_drawn_pairs_have_something_left_to_compare():

@@ -22,11 +22,10 @@ from shelfrank.errors import (
     WrongKeyError,
 )
 from shelfrank.types import RANK_PURPOSE
-from shelfrank_training.export.folder import label as describe_label
 from support import corner_shop
 from support.corner_shop import BREAD, MILK, TEA, Label
 from support.home import Home, grant, order_of, outcome, policy
-from support.publisher import BOB, Publisher
+from support.publisher import BOB, Forgery, Publisher
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -156,9 +155,9 @@ def test_an_unprotected_label_is_refused_unless_told(home: Home) -> None:
 def test_numbers_over_fewer_shoppers_than_the_policy_asks_are_refused(home: Home) -> None:
     with pytest.raises(BundleError, match="cover at least 20 shoppers, the policy wants 50"):
         home.open(policy=policy(min_shoppers=50))
-    few = corner_shop.bundle_bytes(policy=policy(), label=Label(min_shoppers=19), version=2)
+    few = corner_shop.bundle_bytes(label=Label(min_shoppers=19), version=2)
     with pytest.raises(BundleError, match="cover at least 19 shoppers, the policy wants 20"):
-        home.open(bundle=few)
+        home.open(bundle=few, policy=policy(min_shoppers=20))
     with home.open(policy=policy(min_shoppers=20)) as device:
         assert device.rank().mode == "personal"
 
@@ -167,18 +166,16 @@ def test_a_policy_that_cannot_be_read_is_refused_and_changes_nothing(home: Home)
     before = home.files()
     with pytest.raises(PolicyError):
         home.open(policy=b"[policy")
-    bad = corner_shop.bundle_bytes(policy=b"[policy", version=2)
+    forgery = Forgery(files={"policy.toml": b"[policy"})
+    bad = Publisher(name="corner-shop").bundle(version=2, forgery=forgery)
     with pytest.raises(PolicyError):
         home.open(bundle=bad)
     assert home.files() == before
 
 
 def test_a_policy_that_excludes_categories_needs_a_catalog_that_has_them(home: Home) -> None:
-    label = describe_label(corner_shop.aggregates())
     blind = corner_shop.bundle_bytes(
-        policy=policy(),
-        files={"label.json": json.dumps(label | {"has_categories": False}).encode()},
-        version=2,
+        policy=policy(), label=Label(stated={"has_categories": False}), version=2
     )
 
     with pytest.raises(PolicyError, match="catalog has none") as caught:

@@ -58,8 +58,8 @@ def test_the_numbers_are_those_of_the_shoppers(made: tuple[Path, Aggregates]) ->
     assert tables.table("pairs").to_pylist() == [{"item_id": "a", "other_id": "b", "shoppers": 12}]
     assert tables.table("repeats").to_pylist() == [{"item_id": "a", "gap_days": 3, "shoppers": 12}]
     assert [tuple(row.values()) for row in tables.table("next").to_pylist()] == [
-        ("a", "b", "visits", 12, 12_000),
-        ("b", "a", "visits", 12, 12_000),
+        ("a", "b", "visits", 12, 12_000, 12),
+        ("b", "a", "visits", 12, 12_000, 12),
     ]
 
 

@@ -6,28 +6,18 @@ from dataclasses import replace
 from datetime import UTC, timedelta
 from typing import TYPE_CHECKING
 
-import ibis
 import numpy as np
-import pyarrow as pa
 import pytest
-from hypothesis import Phase, given, settings
-from hypothesis import strategies as st
 
 from shelfrank_training.aggregates import Aggregates, AggregateSettings
-from shelfrank_training.aggregates import counts as c
-from shelfrank_training.aggregates.contributions import Bounds, bound, digest_items
 from shelfrank_training.aggregates.folder import KEYS
 from shelfrank_training.aggregates.settings import check_min_shoppers, choose_max_items
 from shelfrank_training.errors import PrivacyError
-from shelfrank_training.events import Holdout, open_engine
+from shelfrank_training.events import Holdout
 from support.shop import START, Line, aggregate_lines, policy, random_lines, rows_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
-
-    from ibis.backends.duckdb import Backend
-    from ibis.expr.types import Table
 
 ITEMS = [f"item-{number}" for number in range(12)]
 CATEGORY_OF: dict[str, str | None] = {item: f"C{number % 4}" for number, item in enumerate(ITEMS)}
@@ -103,6 +93,7 @@ def test_sensitive_items_leave_no_trace(tmp_path: Path, lines: list[Line]) -> No
     for name in KEYS:
         cells = {cell for row in rows_of(found, name) for cell in row}
         assert not cells & (sensitive | {"C1"}), name
+    assert found.info.excluded_categories == ("c1",)
     assert (found.info.sensitive_items, found.info.sensitive_events) == (
         3,
         len(lines) - len(without),
@@ -226,101 +217,3 @@ def test_the_folder_holds_no_digest_or_count_of_rows_that_a_guess_could_be_teste
         *("outcomes", "ledger"),
         *("has_categories", "excluded", "engine", "tables"),
     }
-
-
-MAX_ITEMS = 4
-BOUNDS = Bounds(max_items=MAX_ITEMS, max_visits=3, salt="test")
-COUNTS: dict[str, tuple[Callable[[Table], Table], int]] = {
-    "popularity": (lambda t: c.popularity(t, end=END, half_life_days=28), MAX_ITEMS),
-    "pairs": (c.pairs, MAX_ITEMS * (MAX_ITEMS - 1) // 2),
-    "next_in_visit": (c.next_in_visit, MAX_ITEMS * (MAX_ITEMS - 1)),
-    "next_visit": (c.next_visit, MAX_ITEMS * (MAX_ITEMS - 1)),
-    "repeats": (c.repeats, MAX_ITEMS),
-}
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[Backend]:
-    with open_engine() as opened:
-        yield opened
-
-
-def contributions(engine: Backend, lines: Sequence[Line]) -> Table:
-    table = pa.table(
-        {
-            "shopper_id": [line.shopper for line in lines],
-            "item_id": [line.item for line in lines],
-            "time": pa.array([line.time for line in lines], pa.timestamp("us")),
-            "kind": [line.kind for line in lines],
-            "visit_id": [line.visit for line in lines],
-        }
-    )
-    events = ibis.memtable(table)
-    numbers = ibis.memtable(pa.table({"item_id": ITEMS, "item": list(range(len(ITEMS)))}))
-    bounded = bound(events, digest_items(events, BOUNDS.salt), numbers, BOUNDS)
-    return ibis.memtable(engine.to_pyarrow(bounded)).rename(unit="item")
-
-
-def counted(engine: Backend, table: Table) -> dict[tuple[int, ...], tuple[int, ...]]:
-    found = engine.to_pyarrow(table)
-    numbers = [name for name in ("shoppers", "weight") if name in found.column_names]
-    keys = [name for name in found.column_names if name not in numbers]
-    return {
-        tuple(row[key] for key in keys): tuple(row[number] for number in numbers)
-        for row in found.to_pylist()
-    }
-
-
-@pytest.mark.slow
-# No shrinking: a smaller seed is no simpler shop, and each try takes seconds.
-@settings(max_examples=3, deadline=None, derandomize=True, phases=[Phase.generate])
-@given(seed=st.integers(0, 2**32 - 1))
-def test_one_shopper_more_changes_each_table_by_at_most_the_stated_bound(
-    engine: Backend, seed: int
-) -> None:
-    rng = np.random.default_rng(seed)
-    lines = random_lines(rng, 150, shoppers=6, items=ITEMS)
-    more = lines + [
-        replace(line, shopper="one more") for line in random_lines(rng, 60, shoppers=1, items=ITEMS)
-    ]
-    before, after = contributions(engine, lines), contributions(engine, more)
-
-    for name, (count, bound_) in COUNTS.items():
-        old, new = counted(engine, count(before)), counted(engine, count(after))
-        changed = {key: new[key] for key in new if new[key] != old.get(key)}
-        assert set(old) <= set(new), name
-        assert len(changed) <= bound_, name
-        for key, numbers in changed.items():
-            steps = [int(b) - int(a) for b, a in zip(numbers, old.get(key, (0, 0)), strict=False)]
-            assert steps[0] == 1, name
-            assert all(0 <= step <= 1000 for step in steps[1:]), name
-
-
-def test_only_the_newest_visits_of_a_shopper_count(engine: Backend) -> None:
-    lines = [
-        Line(shopper=shopper, item="item-0", minute=number * 1440, visit=f"visit {number}")
-        for shopper, first in (("s", 0), ("t", 4))
-        for number in range(first, 6)
-    ]
-
-    found = engine.to_pyarrow(contributions(engine, lines)).to_pylist()
-
-    assert BOUNDS.max_visits == 3
-    assert sorted((row["time"] - START).days for row in found) == [3, 4, 4, 5, 5]
-
-
-def test_next_reaches_a_stated_number_of_steps(engine: Backend) -> None:
-    steps = pa.table(
-        {
-            "shopper": pa.array([0] * 25),
-            "unit": pa.array(range(25)),
-            "visit": pa.array([0] * 25),
-            "moment": pa.array(range(25)),
-        }
-    )
-
-    found = counted(engine, c.next_in_visit(ibis.memtable(steps)))
-
-    assert c.MAX_DISTANCE == 20
-    assert {later - unit for unit, later in found} == set(range(1, 21))
-    assert (found[0, 1], found[0, 5], found[0, 20]) == ((1, 1000), (1, 368), (1, 9))

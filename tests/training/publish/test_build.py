@@ -12,6 +12,7 @@ from shelfrank.bundle.verify import verify_bundle
 from shelfrank.errors import BundleError, SignatureError
 from shelfrank_training.errors import PublishError
 from shelfrank_training.publish.build import build_bundle, sign_bundle, throwaway
+from support.home import policy
 from support.hostile_models import endless_loop
 from support.publisher import ALICE, BOB, NOW, TRIO, YEAR, Publisher
 from support.tiny_model import INFO, write_model_folder
@@ -51,9 +52,9 @@ def test_a_bundle_is_not_trusted_before_it_is_signed(folder):
 
 
 def test_a_policy_in_the_folder_travels(folder):
-    (folder / "policy.toml").write_bytes(b"[policy]\n")
+    (folder / "policy.toml").write_bytes(policy())
 
-    assert read_members(build(folder, Publisher().trust))["policy.toml"] == b"[policy]\n"
+    assert read_members(build(folder, Publisher().trust))["policy.toml"] == policy()
 
 
 def test_what_the_model_was_trained_on_stays_at_home(folder):
@@ -72,7 +73,7 @@ def test_a_missing_file_is_named(folder, name):
 
 
 def test_a_model_that_a_device_would_refuse_is_not_built(folder):
-    (folder / "model.onnx").write_bytes(endless_loop())
+    write_model_folder(folder, endless_loop())
 
     with pytest.raises(BundleError):
         build(folder, Publisher().trust)

@@ -8,7 +8,11 @@ import sys
 
 import pytest
 
+from shelfrank.bundle.archive import read_members, write_members
 from shelfrank_training.cli.main import run
+from support.home import policy
+from support.labels import edited
+from support.publisher import NOW, Forgery, Publisher
 from support.tiny_model import write_model_folder
 
 
@@ -160,7 +164,7 @@ def test_show_as_json_is_data_on_standard_output(place, capsys):
     shown = json.loads(capsys.readouterr().out)
     assert (shown["verified"], shown["name"], shown["version"]) == (False, "shop-14", 3)
     assert shown["parts"] == ["popularity", "affinity"]
-    assert shown["label"]["min_shoppers"] == 50
+    assert shown["label"]["privacy"]["min_shoppers"] == 50
     assert shown["size"] == (place / "b.shelfrank").stat().st_size
     assert len(shown["signers"]) == 1
 
@@ -178,11 +182,11 @@ def test_show_as_table_names_label_parts_and_sizes(capsys):
 
 
 def test_an_escape_sequence_in_a_label_is_shown_and_not_obeyed(place, capsys):
-    label = json.loads((place / "model" / "label.json").read_bytes())
-    (place / "model" / "label.json").write_text(
-        json.dumps(label | {"note": "\x1b[2J[red]", "[bold]x": "y"}), encoding="utf-8"
-    )
     build()
+    members = read_members((place / "b.shelfrank").read_bytes())
+    hostile = {"\x1b[2J[red]": "x", "[bold]x": "\x1b[2J[red]"}
+    members["label.json"] = edited(members["label.json"], "intended_use", hostile)
+    (place / "b.shelfrank").write_bytes(write_members(members))
     capsys.readouterr()
 
     assert run(["bundle", "show", "b.shelfrank"]) == 0
@@ -191,6 +195,16 @@ def test_an_escape_sequence_in_a_label_is_shown_and_not_obeyed(place, capsys):
     assert "\x1b[2J" not in shown
     assert "[red]" in shown
     assert "[bold]x" in shown
+
+
+def test_a_bundle_that_its_own_policy_refuses_is_refused(place, capsys):
+    signed = Publisher().bundle(forgery=Forgery(files={"policy.toml": policy(min_shoppers=51)}))
+    (place / "b.shelfrank").write_bytes(signed)
+    (place / "keys" / "root.json").write_bytes(Publisher().trust)
+
+    assert verify("--at", NOW.isoformat()) == 1
+    assert "at least 50 shoppers, the policy wants 51" in capsys.readouterr().err
+    assert verify("--at", NOW.isoformat(), "--allow-unprotected") == 0
 
 
 @pytest.mark.usefixtures("place")

@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 SPLIT: Final[dict[str, float]] = {
     "shoppers": 0.01,
-    "items": 0.45,
+    "items": 0.43,
     "items.shoppers": 0.03,
     "items.weight": 0.06,
     "items.total": 0.01,
-    "categories": 0.04,
+    "categories": 0.08,
     "categories.weight": 0.01,
     "categories.total": 0.01,
-    "category_pairs": 0.29,
+    "category_pairs": 0.27,
     "pairs": 0.06,
     "category_repeats": 0.03,
 }

@@ -201,6 +201,9 @@ class Counting:
             if settings.policy is None
             else (settings.policy.id, settings.policy.version),
             has_categories=self.catalog.has_categories,
+            excluded_categories=()
+            if settings.policy is None
+            else settings.policy.sensitive.categories,
             sensitive_items=self.catalog.n_sensitive,
             sensitive_events=result.sensitive_events,
             engine=f"{self.engine.name} {self.engine.version}",

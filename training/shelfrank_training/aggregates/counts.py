@@ -2,8 +2,8 @@
 
 The functions count a ``unit``: items, or categories for back-off. They publish nothing:
 `at_least` is the one way to a published table. All numbers are integers and every shopper adds at
-most 1 to a count and 1,000 to a weight, so results are equal on every engine and for every order
-of the rows.
+most `LARGEST_STEP` to one of them, so results are equal on every engine and for every order of the
+rows.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ WEIGHT: Final = 1000
 MAX_DISTANCE: Final = 20
 """Steps in a visit that still count as "next"; farther ones would weigh under 1 %."""
 
+LARGEST_STEP: Final = {"shoppers": 1, "weight": WEIGHT, "distance": MAX_DISTANCE}
+"""What one shopper adds to a number of one row, at most."""
+
 DISTANCE_SCALE: Final = 4.0
 """Steps after which "next" weighs 1/e: the decay that did best on two sets of click sessions."""
 
@@ -33,6 +36,19 @@ GAP_DAYS: Final = (3, 7, 14, 28, 56, 112, 224, 448)
 """Upper bounds of the buckets for gaps between purchases, from half a week to 15 months."""
 
 _DAY_MICROSECONDS: Final = 86_400_000_000
+
+
+def regroup(contributions: Table, groups: Table) -> Table:
+    """Put a larger unit in the place of each unit: the category of an item.
+
+    Args:
+        contributions: unit, and whatever else.
+        groups: unit and ``category``, a number; units that are not in it are left out.
+
+    Returns:
+        The same columns; unit is the category.
+    """
+    return contributions.join(groups, "unit").drop("unit").rename(unit="category")
 
 
 def popularity(contributions: Table, *, end: datetime, half_life_days: int) -> Table:
@@ -83,6 +99,19 @@ def pairs(contributions: Table) -> Table:
     return both.group_by("unit", "other").aggregate(shoppers=both.count())
 
 
+def following(contributions: Table) -> Table:
+    """Count the shoppers for whom one unit follows another, in a visit and from visit to visit.
+
+    Args:
+        contributions: shopper, unit, visit, moment.
+
+    Returns:
+        unit, next, scope (``visit`` or ``visits``), shoppers, weight, distance.
+    """
+    in_visit = next_in_visit(contributions).mutate(scope=ibis.literal("visit"))
+    return in_visit.union(next_visit(contributions).mutate(scope=ibis.literal("visits")))
+
+
 def next_in_visit(contributions: Table) -> Table:
     """Count the shoppers for whom one unit comes after another in a visit.
 
@@ -94,7 +123,7 @@ def next_in_visit(contributions: Table) -> Table:
 
     Returns:
         unit, next, shoppers, weight (1,000 for distance 1, less beyond, nothing over
-        `MAX_DISTANCE`).
+        `MAX_DISTANCE`), distance (summed over the shoppers).
     """
     steps = contributions.select("shopper", "visit", "unit", "moment").distinct()
     later = steps.select(
@@ -115,7 +144,7 @@ def next_in_visit(contributions: Table) -> Table:
     )
     weighed = nearest.join(_closeness(), "distance")
     return weighed.group_by("unit", "next").aggregate(
-        shoppers=weighed.count(), weight=weighed.closeness.sum()
+        shoppers=weighed.count(), weight=weighed.closeness.sum(), distance=weighed.distance.sum()
     )
 
 
@@ -126,7 +155,7 @@ def next_visit(contributions: Table) -> Table:
         contributions: shopper, unit, visit.
 
     Returns:
-        unit, next, shoppers, weight (1,000 a shopper).
+        unit, next, shoppers, weight (1,000 a shopper), distance (1 visit a shopper).
     """
     visited = contributions.select("shopper", "visit", "unit").distinct()
     later = visited.select(shopper_=visited.shopper, visit_=visited.visit, next=visited.unit)
@@ -140,14 +169,14 @@ def next_visit(contributions: Table) -> Table:
     )
     once = joined.select("shopper", "unit", "next").distinct()
     counted = once.group_by("unit", "next").aggregate(shoppers=once.count())
-    return counted.mutate(weight=counted.shoppers * WEIGHT)
+    return counted.mutate(weight=counted.shoppers * WEIGHT, distance=counted.shoppers)
 
 
 def repeats(contributions: Table) -> Table:
     """Count the shoppers who buy a unit again, by the median gap between their visits with it.
 
     Args:
-        contributions: shopper, unit, start, purchase.
+        contributions: shopper, unit, start, stretch, purchase.
 
     Returns:
         unit, gap_days (upper bound of the bucket, inclusive), shoppers.
@@ -160,17 +189,19 @@ def repeat_gaps(contributions: Table) -> Table:
     """Find the median gap between a shopper's visits in which they buy a unit.
 
     The median of an even number of gaps is the lower one, so that it is an integer. Gaps above the
-    last bucket are left out.
+    last bucket are left out, and so are those between two stretches, in which a purchase may hide.
 
     Args:
-        contributions: shopper, unit, start, purchase.
+        contributions: shopper, unit, start, stretch, purchase.
 
     Returns:
         shopper, unit, gap_days (upper bound of the bucket, inclusive); a shopper has one a unit.
     """
     bought = contributions.filter(contributions.purchase)
-    visits = bought.select("shopper", "unit", "start").distinct()
-    by_start = ibis.window(group_by=[visits.shopper, visits.unit], order_by=visits.start)
+    visits = bought.select("shopper", "unit", "stretch", "start").distinct()
+    by_start = ibis.window(
+        group_by=[visits.shopper, visits.unit, visits.stretch], order_by=visits.start
+    )
     gap = visits.start.delta(visits.start.lag().over(by_start), unit="microsecond")
     gaps = visits.mutate(gap=gap).filter(this.gap.notnull())
     by_gap = ibis.window(group_by=[gaps.shopper, gaps.unit], order_by=gaps.gap)

@@ -31,19 +31,28 @@ KEYS: Final[dict[str, tuple[str, ...]]] = {
     "repeats": ("item_id", "gap_days"),
     "categories": ("category",),
     "category_pairs": ("category", "other"),
+    "category_next": ("category", "next_category", "scope"),
     "category_repeats": ("category", "gap_days"),
 }
 """The columns that identify a row, by table; the tables are sorted by them."""
 
-_WEIGHED: Final = {"items", "next", "categories"}
+_NUMBERS: Final[dict[str, tuple[str, ...]]] = {
+    "items": ("shoppers", "weight"),
+    "next": ("shoppers", "weight", "distance"),
+    "categories": ("shoppers", "weight"),
+    "category_next": ("shoppers", "weight", "distance"),
+}
 
 
 def schema(table: str) -> pa.Schema:
-    """Return the columns of a table: its key, shoppers, and weight where it has one."""
+    """Return the columns of a table: its key, shoppers, and weight and distance where it has them.
+
+    Text for ids, categories and scopes; int64 for everything else.
+    """
     fields = [
         pa.field(key, pa.int64() if key == "gap_days" else pa.string()) for key in KEYS[table]
     ]
-    numbers = ["shoppers", "weight"] if table in _WEIGHED else ["shoppers"]
+    numbers = _NUMBERS.get(table, ("shoppers",))
     return pa.schema([*fields, *(pa.field(name, pa.int64()) for name in numbers)])
 
 

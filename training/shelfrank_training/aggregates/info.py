@@ -119,6 +119,7 @@ class AggregatesInfo:
         ledger: the budget over releases; None without one.
         policy: id and version of the policy, or None.
         has_categories: the catalog has categories; if not, nothing could be filtered by them.
+        excluded_categories: the policy's, as they were applied; paths in normal form.
         sensitive_items: items of the catalog that were kept out.
         sensitive_events: events of those items, or None when fewer than `min_shoppers` shoppers
             have one.
@@ -146,6 +147,7 @@ class AggregatesInfo:
     ledger: LedgerNote | None = None
     policy: tuple[str, int] | None
     has_categories: bool
+    excluded_categories: tuple[str, ...] = ()
     sensitive_items: int
     sensitive_events: int | None
     engine: str
@@ -182,6 +184,7 @@ class AggregatesInfo:
             "policy": policy,
             "has_categories": self.has_categories,
             "excluded": {
+                "categories": list(self.excluded_categories),
                 "sensitive_items": self.sensitive_items,
                 "sensitive_events": self.sensitive_events,
             },
@@ -233,6 +236,7 @@ def parse_info(raw: Mapping[str, Any]) -> AggregatesInfo:
         ledger=None if raw["ledger"] is None else LedgerNote(**raw["ledger"]),
         policy=None if policy is None else (policy["id"], int(policy["version"])),
         has_categories=bool(raw["has_categories"]),
+        excluded_categories=tuple(map(str, raw["excluded"]["categories"])),
         sensitive_items=int(raw["excluded"]["sensitive_items"]),
         sensitive_events=raw["excluded"]["sensitive_events"],
         engine=str(raw["engine"]),

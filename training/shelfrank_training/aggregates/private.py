@@ -175,6 +175,7 @@ class PrivateCounts:
             shopper=this.shopper_id,
             unit=this.category,
             start=this.start,
+            stretch=0,  # every visit counts, so they are one stretch
             purchase=this.kind == "purchase",
         )
         gaps = keep(self._engine, counts.repeat_gaps(bought))
@@ -363,6 +364,10 @@ def _release_categories(exact: PrivateCounts, disturb: _Disturber) -> _OfCategor
     both, both_shoppers = disturb.keyed(
         "category_pairs", exact.category_pairs, CATEGORY_PAIRS.of_pairs()
     )
+    # A pair of which one category does not show cannot be held against anything.
+    of_category = _spread(category, shoppers, len(names))
+    shown = (of_category[both[0]] > 0) & (of_category[both[1]] > 0)
+    both, both_shoppers = (both[0][shown], both[1][shown]), both_shoppers[shown]
     (again, gap_days), again_shoppers = disturb.keyed(
         "category_repeats", exact.category_repeats, REPEATS.of_units()
     )
@@ -377,7 +382,7 @@ def _release_categories(exact: PrivateCounts, disturb: _Disturber) -> _OfCategor
             ),
         },
         total=total,
-        shoppers=_spread(category, shoppers, len(names)),
+        shoppers=of_category,
         pairs=both,
         pair_shoppers=both_shoppers,
     )
@@ -467,10 +472,8 @@ def _category_lift(
     first, second = (np.concatenate([key, own]) for key in found.pairs)
     together = np.concatenate([found.pair_shoppers, found.shoppers[own]])
     chance = found.shoppers[first] * (found.shoppers[second] / found.total)
-    # A pair can show though one of its categories does not.
     lift = np.ones(n * n)
-    seen = chance > 0
-    lift[first[seen] * n + second[seen]] = together[seen] / chance[seen]
+    lift[first * n + second] = together / chance
     key = np.minimum(one, other) * n + np.maximum(one, other)
     known = (one >= 0) & (other >= 0)
     return np.where(known, lift[np.where(known, key, 0)], 1.0)

@@ -81,7 +81,7 @@ class Publisher:
         # A pair that reaches the threshold has two items that do, so nothing is lost here.
         units = self._only(units, published)
         tables["pairs"] = self._count("pairs", counts.pairs(units), item_ids)
-        tables["next"] = self._next(units, item_ids)
+        tables["next"] = self._count("next", counts.following(units), item_ids)
         tables["repeats"] = self._count("repeats", counts.repeats(units), item_ids)
         return tables | self._categories(units, catalog, published, tables["pairs"].rows)
 
@@ -97,7 +97,8 @@ class Publisher:
         if not members:
             return {
                 name: Published(rows=schema(name).empty_table(), n_counted=0)
-                for name in ("categories", "category_pairs", "category_repeats")
+                for name in KEYS
+                if name.startswith("categor")
             }
         names = pa.array(list(members), pa.string())
         of_item = pa.table(
@@ -106,11 +107,11 @@ class Publisher:
                 "category": np.repeat(np.arange(len(members)), [len(m) for m in members.values()]),
             }
         )
-        joined = units.join(ibis.memtable(of_item), "unit").drop("unit").rename(unit="category")
-        by_category = keep(self._engine, joined)
+        by_category = keep(self._engine, counts.regroup(units, ibis.memtable(of_item)))
         return {
             "categories": self._popularity("categories", by_category, names),
             "category_pairs": self._count("category_pairs", counts.pairs(by_category), names),
+            "category_next": self._count("category_next", counts.following(by_category), names),
             "category_repeats": self._count("category_repeats", counts.repeats(by_category), names),
         }
 
@@ -119,11 +120,6 @@ class Publisher:
             units, end=self._end, half_life_days=self._settings.half_life_days
         )
         return self._count(name, counted, names)
-
-    def _next(self, units: Table, names: pa.Array) -> Published:
-        in_visit = counts.next_in_visit(units).mutate(scope=ibis.literal("visit"))
-        across = counts.next_visit(units).mutate(scope=ibis.literal("visits"))
-        return self._count("next", in_visit.union(across), names)
 
     def _count(self, name: str, counted: Table, names: pa.Array) -> Published:
         """Compute a table, drop what is small, give ids for numbers, sort."""
@@ -151,6 +147,7 @@ def _named(name: str, found: pa.Table, names: pa.Array) -> pa.Table:
         "category": "unit",
         "other_id": "other",
         "next_item_id": "next",
+        "next_category": "next",
     }
     wanted = schema(name)
     arrays = []

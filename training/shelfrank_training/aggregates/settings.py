@@ -35,7 +35,7 @@ LARGE_MAX_ITEMS: Final = 50
 LARGE_EVENTS: Final = 10_000_000
 
 MAX_VISITS: Final = 200
-"""Visits counted for one shopper, newest first: almost four years of weekly shopping."""
+"""Visits counted for one shopper, one after the other: almost four years of weekly shopping."""
 
 DEFAULT_DELTA: Final = 1e-6
 """Right for up to a hundred thousand shoppers, and permitted up to a million: above one over their

@@ -164,12 +164,13 @@ def verify(
     from shelfrank.bundle.verify import verify_bundle
     from shelfrank.consent.policy import Policy
     from shelfrank_training.publish.describe import describe
+    from shelfrank_training.publish.promises import check_promises
 
     data = read_bundle_file(file)
     bundle = verify_bundle(data, trust=read_root_file(trust), now=at or _now())
     policy = None if bundle.policy is None else Policy.parse(bundle.policy)
-    bundle.label.require(
-        None if policy is None else policy.min_shoppers, allow_unprotected=allow_unprotected
+    check_promises(
+        bundle.label, policy, bundle.catalog.categories, allow_unprotected=allow_unprotected
     )
     if as_json:
         console.emit_json({"verified": True, **describe(data).to_json()})

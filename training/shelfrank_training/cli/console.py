@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import click
 from rich.console import Console
@@ -54,7 +54,9 @@ def table(
     """Draw a table on stderr; the first column and those in `text` are text, others numbers."""
     drawn = Table(title=title, title_justify="left")
     for number, column in enumerate(columns):
-        drawn.add_column(column, justify="left" if not number or column in text else "right")
+        justify: Literal["left", "right"] = "left" if not number or column in text else "right"
+        # A long name or digest goes on in the next line: cut off, it could not be copied.
+        drawn.add_column(column, justify=justify, overflow="fold")
     for row in rows:
         drawn.add_row(*row)
     stderr.print(drawn)

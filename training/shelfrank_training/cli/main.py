@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 import click
 
 from shelfrank import __version__
 from shelfrank.errors import ShelfrankError
 from shelfrank_training.cli import console
+from shelfrank_training.cli.lazy import LazyGroup
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 # name → (module, one line for the overview): the module is imported only when the command runs.
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
@@ -26,33 +26,21 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "Measure a model on held-out shoppers, as it ships.",
     ),
     "bundle": ("shelfrank_training.cli.bundle", "Make keys; build, sign, verify and show bundles."),
+    "privacy": (
+        "shelfrank_training.cli.privacy",
+        "Show what is promised about the shoppers behind a model.",
+    ),
     "demo": ("shelfrank_training.cli.demo", "The whole way on real data, with a report."),
 }
 
 
-class LazyGroup(click.Group):
-    """A group whose commands live in modules that are imported on use."""
+class Root(LazyGroup):
+    """All commands, in the order of the way of the data."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        """Return the names in the order of the way of the data."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """Import the module of `cmd_name` and return its ``command``."""
-        if cmd_name not in COMMANDS:
-            return None
-        command = import_module(COMMANDS[cmd_name][0]).command
-        if not isinstance(command, click.Command):
-            raise TypeError(f"{COMMANDS[cmd_name][0]}.command is no click command")
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """Write the overview without importing any command."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+    commands_in: ClassVar[Mapping[str, tuple[str, str]]] = COMMANDS
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Root, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="shelfrank")
 @click.option("--verbose", is_flag=True, help="Show tracebacks.")
 def root(verbose: bool) -> None:

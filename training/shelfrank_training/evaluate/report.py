@@ -42,9 +42,11 @@ class Caution:
 
     Attributes:
         text: plain.
+        mark: the word before it, in the language of the page.
     """
 
     text: str
+    mark: str = "Note."
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +150,13 @@ class Section:
 
 
 def write_report(
-    path: Path, sections: Sequence[Section], *, title: str, lead: str = "", foot: str = ""
+    path: Path,
+    sections: Sequence[Section],
+    *,
+    title: str,
+    lead: str = "",
+    foot: str = "",
+    language: str = "en",
 ) -> None:
     """Write a report.
 
@@ -158,11 +166,12 @@ def write_report(
         title: of the page.
         lead: one or two sentences below it.
         foot: one line at the end.
+        language: of the page, for those who have it read to them.
 
     Raises:
         DataError: the file cannot be written.
     """
-    text = render(sections, title=title, lead=lead, foot=foot)
+    text = render(sections, title=title, lead=lead, foot=foot, language=language)
     part = path.with_name(path.name + ".part")
     try:
         part.write_text(text, encoding="utf-8")
@@ -172,13 +181,20 @@ def write_report(
         raise DataError(f"the report cannot be written to {path} ({error.strerror})") from None
 
 
-def render(sections: Sequence[Section], *, title: str, lead: str = "", foot: str = "") -> str:
+def render(
+    sections: Sequence[Section],
+    *,
+    title: str,
+    lead: str = "",
+    foot: str = "",
+    language: str = "en",
+) -> str:
     """Return the report as HTML (see `write_report`); the same sections give the same text."""
     style = resources.files(__package__).joinpath("report.css").read_text(encoding="utf-8")
     ids = count(1)
     body = "\n".join(_section(section, ids) for section in sections)
     return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<!doctype html>\n<html lang="{escape(language)}">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="color-scheme" content="light dark">\n'
@@ -199,8 +215,8 @@ def _block(block: Block, ids: Iterator[int]) -> str:
     match block:
         case Prose(text):
             return f"<p>{escape(text)}</p>"
-        case Caution(text):
-            return f'<p class="caution"><strong>Note.</strong> {escape(text)}</p>'
+        case Caution(text, mark):
+            return f'<p class="caution"><strong>{escape(mark)}</strong> {escape(text)}</p>'
         case KeyFigures(figures):
             return _key(figures)
         case Facts(rows):

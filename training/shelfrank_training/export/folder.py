@@ -9,9 +9,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from shelfrank.bundle.manifest import ModelInfo
+from shelfrank.consent.policy import Policy
 from shelfrank.ranking.session import Session
 from shelfrank_training.export.graph import TOLERANCE
 from shelfrank_training.publish.catalog import CatalogRow, write_catalog
+from shelfrank_training.publish.label import label_bytes, make_label
+from shelfrank_training.publish.labelling import (
+    FACTS,
+    FACTS_DIGEST,
+    ITEMS,
+    digest,
+    facts_bytes,
+    graph,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,30 +58,44 @@ def model_files(
         aggregates: what it was fitted on.
         rows: the items of the model's catalog.
         policy: ``policy.toml`` as it was written, or None.
+
+    Raises:
+        PolicyError: the policy cannot be read.
+        PublishError: the label has no true words for something in it.
     """
+    stated = None if policy is None else Policy.parse(policy)
+    label = make_label(
+        aggregates.info, model=graph(model_info(blend), exported.model), policy=stated
+    )
     files = {
         "model.onnx": exported.model,
         "catalog.bin": write_catalog(rows),
-        "label.json": _json(label(aggregates)),
+        "label.json": label_bytes(label),
         "golden.json": golden(exported),
         MODEL_JSON: _json(describe(blend, exported, aggregates)),
-        "items.parquet": _parquet(aggregates.table("items")),
+        FACTS: facts_bytes(aggregates.info),
+        ITEMS: _parquet(aggregates.table("items")),
     }
     return files if policy is None else {**files, "policy.toml": policy}
 
 
-def describe(blend: Blend, exported: Exported, aggregates: Aggregates) -> dict[str, object]:
-    """Return ``model.json``: the graph, and what its figures must be read with."""
-    info = aggregates.info
-    graph = ModelInfo.standard(
+def model_info(blend: Blend) -> ModelInfo:
+    """Return what the graph of a fitted model takes and gives."""
+    return ModelInfo.standard(
         parts=blend.part_names,
         n_items=blend.space_.n_items,
         n_categories=blend.space_.n_categories,
         tolerance=TOLERANCE,
     )
+
+
+def describe(blend: Blend, exported: Exported, aggregates: Aggregates) -> dict[str, object]:
+    """Return ``model.json``: the graph, and what its figures must be read with."""
+    info = aggregates.info
     return {
-        **graph.to_json(),
+        **model_info(blend).to_json(),
         "format": FORMAT,
+        FACTS_DIGEST: digest(facts_bytes(info)),
         "holdout": {"share": info.holdout.share, "salt": info.holdout.salt},
         "time_range": info.to_json()["time_range"],
         "min_shoppers": info.min_shoppers,
@@ -88,39 +112,6 @@ def describe(blend: Blend, exported: Exported, aggregates: Aggregates) -> dict[s
 def _half_life(blend: Blend) -> float | None:
     learned = [getattr(part, "half_life_days_", None) for part in blend.parts_]
     return next((days for days in learned if days is not None), None)
-
-
-def label(aggregates: Aggregates) -> dict[str, object]:
-    """Return the privacy label, generated from what was done (reference: privacy study, F)."""
-    info = aggregates.info
-    described = info.to_json()
-    kept = (
-        "source", "time_range", "bounds", "mechanism", "accountant", "policy", "excluded", "tables",
-    )  # fmt: skip
-    return {
-        "min_shoppers": info.min_shoppers,
-        "unprotected": info.unprotected,
-        "epsilon": info.epsilon,
-        "delta": info.delta,
-        "has_categories": info.has_categories,
-        "unit": "shopper",
-        "shoppers": info.shoppers,
-        "warnings": _warnings(aggregates),
-        **{name: described[name] for name in kept},
-    }
-
-
-def _warnings(aggregates: Aggregates) -> list[str]:
-    """Say what this label must not be read as."""
-    info = aggregates.info
-    warnings = []
-    if info.unprotected:
-        warnings.append("unprotected: numbers about few shoppers are in it; for research only")
-    if info.epsilon is None:
-        warnings.append("no differential privacy: a threshold hides small groups, no more")
-    if not info.has_categories:
-        warnings.append("no categories: sensitive items could not be filtered")
-    return warnings
 
 
 def golden(exported: Exported) -> bytes:

@@ -7,12 +7,16 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from shelfrank.bundle import archive
+from shelfrank.bundle.label import LabelledBundle
 from shelfrank.bundle.manifest import FORMATS, FileEntry, Manifest, ModelInfo
 from shelfrank.bundle.signature import MANIFEST_TYPE, dump_detached, parse_detached
 from shelfrank.bundle.trust import newest_root, read_anchor, walk_roots
 from shelfrank.bundle.verify import KNOWN_FILES, read_contents
+from shelfrank.consent.policy import Policy
 from shelfrank_training.errors import PublishError
 from shelfrank_training.publish.keys import SigningKey, keygen
+from shelfrank_training.publish.labelling import FACTS, ITEMS, label_for_bundle
+from shelfrank_training.publish.promises import check_promises
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,6 +28,8 @@ MODEL_INFO: Final = "model.json"
 
 _FROM_FOLDER: Final = (archive.MODEL, archive.CATALOG, archive.LABEL, archive.GOLDEN)
 _OPTIONAL: Final = (archive.POLICY,)
+# What the label is made from and held against; it stays at home.
+_KEPT: Final = (MODEL_INFO, FACTS, ITEMS)
 # The first SDK that reads format 0.
 _MIN_SDK: Final = (0, 1)
 # Ends of the validity of what `throwaway` makes: it lives as long as one evaluation.
@@ -42,10 +48,11 @@ def build_bundle(
     """Put a model folder into an unsigned bundle.
 
     All a device would check except signatures is checked here, so that a bad model fails at home.
+    The label is made anew from the folder's facts.
 
     Args:
         model_folder: with ``model.onnx``, ``catalog.bin``, ``label.json``, ``golden.json``,
-            ``model.json`` and perhaps ``policy.toml``.
+            ``model.json``, ``provenance.json``, ``items.parquet`` and perhaps ``policy.toml``.
         name: line of bundles: small letters, digits and hyphens.
         version: more than that of the last published bundle of this name.
         issued_at: aware.
@@ -56,14 +63,23 @@ def build_bundle(
         The bundle, with a signature file that holds none; `sign_bundle` adds them.
 
     Raises:
-        PublishError: a file that is missing, or dates in the wrong order.
+        PublishError: a file that is missing, dates in the wrong order, or a label that is not what
+            was done.
         BundleError: contents that a device would refuse.
+        PolicyError: a policy that a device could not read.
     """
     if expires <= issued_at:
         raise PublishError(f"bundle would expire at {expires}, not after its issue at {issued_at}")
     roots = (root,) if isinstance(root, bytes) else root
-    members = {**_read_folder(model_folder), **_named_roots(roots)}
-    info = ModelInfo.parse(_read(model_folder / MODEL_INFO), where=MODEL_INFO)
+    folder = read_model_folder(model_folder)
+    info = ModelInfo.parse(folder[MODEL_INFO], where=MODEL_INFO)
+    bundle = LabelledBundle(name=name, version=version, created=issued_at, valid_until=expires)
+    label = label_for_bundle(folder, info, bundle)
+    members = {
+        **{path: data for path, data in folder.items() if path not in _KEPT},
+        archive.LABEL: label,
+        **_named_roots(roots),
+    }
     manifest = Manifest(
         format=FORMATS[-1],
         name=name,
@@ -76,7 +92,9 @@ def build_bundle(
     )
     # Read back what was written: a manifest that devices would refuse is refused before it is
     # signed.
-    read_contents(Manifest.parse(manifest.dump()), members)
+    contents = read_contents(Manifest.parse(manifest.dump()), members)
+    policy = None if contents.policy is None else Policy.parse(contents.policy)
+    check_promises(contents.label, policy, contents.catalog.categories)
     return pack(manifest.dump(), members)
 
 
@@ -149,8 +167,13 @@ def throwaway(model_folder: Path, now: datetime) -> tuple[bytes, bytes]:
     return sign_bundle(unsigned, keys.bundle_key), keys.root
 
 
-def _read_folder(folder: Path) -> dict[str, bytes]:
-    found = {name: _read(folder / name) for name in _FROM_FOLDER}
+def read_model_folder(folder: Path) -> dict[str, bytes]:
+    """Return the files of a model folder by name.
+
+    Raises:
+        PublishError: one is missing.
+    """
+    found = {name: _read(folder / name) for name in (*_FROM_FOLDER, *_KEPT)}
     return found | {name: _read(folder / name) for name in _OPTIONAL if (folder / name).exists()}
 
 

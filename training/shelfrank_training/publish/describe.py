@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,8 @@ from shelfrank.bundle import archive, strict
 from shelfrank.bundle.label import Label
 from shelfrank.bundle.manifest import Manifest
 from shelfrank.bundle.signature import parse_detached
+from shelfrank_training.publish.label_view import fact_rows
+from shelfrank_training.publish.printable import cell
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,13 +54,13 @@ class Description:
         }
 
     def summary(self) -> list[tuple[str, str]]:
-        """Return the rows of a table: what, value."""
+        """Return the rows of a table: what, value; of the label all but its tables."""
         values = self.to_json()
         values["signers"] = ", ".join(self.signers) or "none"
         values["parts"] = ", ".join(self.manifest.model.parts)
         rows = [(what, values[what]) for what in values if what not in {"label", "files"}]
-        labels = [(f"label: {what}", value) for what, value in self.label.items()]
-        return [(_plain(what), _plain(value)) for what, value in (*rows, *labels)]
+        labels = [(f"label: {what}", value) for what, value in fact_rows(self.label)]
+        return [(cell(what), cell(value)) for what, value in (*rows, *labels)]
 
     def files(self) -> list[tuple[str, str, str]]:
         """Return the rows of a table: path, bytes, critical."""
@@ -84,15 +85,4 @@ def describe(data: bytes) -> Description:
         manifest=Manifest.parse(archive.member(members, archive.MANIFEST)),
         label=label.raw,
         signers=tuple(signature.key_id for signature in signatures),
-    )
-
-
-def _plain(value: object) -> str:
-    """Return a value as text that a terminal shows and does not act on."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return f"{value:,}"
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    # The bundle is unverified: no escape sequences, and "[" would start markup of the table's.
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text).replace(
-        "[", "\\["
     )
