@@ -20,6 +20,10 @@ class Privacy(LazyGroup):
             "shelfrank_training.cli.privacy_label",
             "Show a privacy label: five lines, then everything.",
         ),
+        "curve": (
+            "shelfrank_training.cli.privacy_curve",
+            "Plot what protection costs on your data, to choose by.",
+        ),
     }
 
 
