@@ -90,6 +90,7 @@ def aggregates(
         "categories": [(name, shoppers() + 100, weight()) for name in categories],
         "category_pairs": [(*key, shoppers()) for key in some(combinations(categories, 2))],
         "category_repeats": [(name, 7, shoppers()) for name in categories],
+        "outcomes": [],
     }
     info = AggregatesInfo(
         events_file="events.parquet",

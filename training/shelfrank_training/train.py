@@ -21,6 +21,7 @@ from shelfrank_training.progress import Silent
 from shelfrank_training.publish.catalog import CatalogRow
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from shelfrank_training.aggregates.folder import Aggregates
@@ -98,14 +99,30 @@ def train(
         rows, n_unlisted = catalog_rows(found, listed)
         if stated is not None:
             _check_policy(found, stated)
-    with progress.stage("fit"):
-        space = ItemSpace.of([row.item_id for row in rows], [row.category for row in rows])
-        blend = Blend().fit(Counts.of(found, space))
-    with progress.stage("export and compare"):
-        exported = export(blend, rng=np.random.default_rng(SEED))
+    blend, exported = fit_and_export(found, rows, progress=progress)
     files = model_files(blend, exported, found, rows, policy=policy_bytes)
     replace_folder(out, files.items())
     return Trained(blend=blend, exported=exported, n_items=len(rows), n_unlisted=n_unlisted)
+
+
+def fit_and_export(
+    aggregates: Aggregates, rows: Sequence[CatalogRow], *, progress: Progress
+) -> tuple[Blend, Exported]:
+    """Fit the parts for these items and convert them into one checked graph.
+
+    Args:
+        aggregates: what is learned from.
+        rows: the items of the model's catalog.
+        progress: who hears about the steps.
+
+    Raises:
+        ParityError: graph and estimators disagree.
+    """
+    with progress.stage("fit"):
+        space = ItemSpace.of([row.item_id for row in rows], [row.category for row in rows])
+        blend = Blend().fit(Counts.of(aggregates, space))
+    with progress.stage("export and compare"):
+        return blend, export(blend, rng=np.random.default_rng(SEED))
 
 
 def catalog_rows(aggregates: Aggregates, catalog: CatalogTable) -> tuple[list[CatalogRow], int]:

@@ -32,6 +32,7 @@ KEYS: Final[dict[str, tuple[str, ...]]] = {
     "categories": ("category",),
     "category_pairs": ("category", "other"),
     "category_repeats": ("category", "gap_days"),
+    "outcomes": ("situation", "popularity", "next", "affinity", "category", "repeat"),
 }
 """The columns that identify a row, by table; the tables are sorted by them."""
 
@@ -39,11 +40,12 @@ _WEIGHED: Final = {"items", "next", "categories"}
 
 
 def schema(table: str) -> pa.Schema:
-    """Return the columns of a table: its key, shoppers, and weight where it has one."""
-    fields = [
-        pa.field(key, pa.int64() if key == "gap_days" else pa.string()) for key in KEYS[table]
-    ]
+    """Return the columns of a table: its key, shoppers, and what else it counts."""
+    numbered = KEYS[table] if table == "outcomes" else ("gap_days",)
+    fields = [pa.field(key, pa.int64() if key in numbered else pa.string()) for key in KEYS[table]]
     numbers = ["shoppers", "weight"] if table in _WEIGHED else ["shoppers"]
+    if table == "outcomes":
+        numbers += ["candidates", "bought"]
     return pa.schema([*fields, *(pa.field(name, pa.int64()) for name in numbers)])
 
 

@@ -35,10 +35,12 @@ class Published:
     Attributes:
         rows: sorted by its key; columns of `shelfrank_training.aggregates.folder.schema`.
         n_counted: rows there were before small numbers were left out.
+        max_rows_per_shopper: rows one shopper can change; None where the bound on items says it.
     """
 
     rows: pa.Table
     n_counted: int
+    max_rows_per_shopper: int | None = None
 
 
 class Publisher:
@@ -71,7 +73,7 @@ class Publisher:
                 threshold.
 
         Returns:
-            A table for each name in `KEYS`.
+            A table for each name in `KEYS`, but ``outcomes``.
         """
         item_ids = catalog.table["item_id"].combine_chunks()
         units = contributions.rename(unit="item")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -22,11 +22,12 @@ from shelfrank_training.aggregates.folder import (
     Aggregates,
     check_out,
     parquet_bytes,
+    schema,
     write_folder,
 )
 from shelfrank_training.aggregates.info import AggregatesInfo, TableInfo
 from shelfrank_training.aggregates.publication import Published, Publisher
-from shelfrank_training.aggregates.scope import Scope, find_scope, restrict
+from shelfrank_training.aggregates.scope import Scope, find_scope, part_b, restrict
 from shelfrank_training.aggregates.settings import (
     MAX_VISITS,
     UNPROTECTED_MIN_SHOPPERS,
@@ -70,8 +71,9 @@ class OutcomesMaker(Protocol):
         Args:
             found: all other tables, of part A.
             catalog: of the run.
-            events: of part B; columns as in `shelfrank_training.events.reader.Events`, nothing
-                sensitive, nobody held out, nothing at `until` or later.
+            events: of part B, in the range of time that part A gave; columns as in
+                `shelfrank_training.events.reader.Events`, ``visit_id`` null where the file has
+                none; nothing sensitive, nobody held out.
             settings: of the run.
             progress: hears about the steps.
         """
@@ -113,8 +115,43 @@ def aggregate(
                 events, items, engine=engine, columns=columns, max_bad_rows=settings.max_bad_rows
             )
         result = _count(engine, read, items, settings, progress)
-    files = {name: parquet_bytes(table.rows) for name, table in result.tables.items()}
-    info = AggregatesInfo(
+        info = _info(events, catalog, items, settings, result)
+        others = Aggregates(info, {name: table.rows for name, table in result.tables.items()})
+        made = _no_outcomes()
+        if outcomes is not None and settings.outcomes.share > 0:
+            of_b = _within(part_b(read.as_stored(), settings), result.scope)
+            made = outcomes(others, items, of_b, settings, progress)
+    published = {**result.tables, "outcomes": made}
+    tables = {name: table.rows for name, table in published.items()}
+    files = {name: parquet_bytes(rows) for name, rows in tables.items()}
+    info = replace(
+        info,
+        tables={
+            name: _describe(name, table, files[name], result.max_items)
+            for name, table in published.items()
+        },
+    )
+    write_folder(out, info, files, overwrite=settings.overwrite)
+    return Aggregates(info, tables, notes + _notes(read, items, settings))
+
+
+def _no_outcomes() -> Published:
+    return Published(rows=schema("outcomes").empty_table(), n_counted=0, max_rows_per_shopper=0)
+
+
+def _within(events: Table, scope: Scope) -> Table:
+    return events.filter(events.time >= scope.start, events.time < scope.end)
+
+
+def _info(
+    events: Path,
+    catalog: Path,
+    items: CatalogTable,
+    settings: AggregateSettings,
+    result: _Result,
+) -> AggregatesInfo:
+    """Return how the numbers came about, without the tables."""
+    return AggregatesInfo(
         events_file=events.name,
         catalog_file=catalog.name,
         time_from=result.scope.start.replace(tzinfo=UTC),
@@ -127,19 +164,14 @@ def aggregate(
         max_visits=MAX_VISITS,
         max_distance=MAX_DISTANCE,
         half_life_days=settings.half_life_days,
+        outcomes=settings.outcomes if settings.outcomes.share > 0 else None,
         policy=None if settings.policy is None else (settings.policy.id, settings.policy.version),
         has_categories=items.has_categories,
         sensitive_items=items.n_sensitive,
         sensitive_events=result.sensitive_events,
         engine=result.engine,
-        tables={
-            name: _describe(name, table, files[name], result.max_items)
-            for name, table in result.tables.items()
-        },
+        tables={},
     )
-    write_folder(out, info, files, overwrite=settings.overwrite)
-    tables = {name: table.rows for name, table in result.tables.items()}
-    return Aggregates(info, tables, notes + _notes(read, items, settings))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,10 +258,11 @@ def _describe(name: str, table: Published, data: bytes, max_items: int) -> Table
         "next": 2 * ordered_pairs,  # one for each scope
         "category_next": 2 * ordered_pairs,
     }
+    own_bound = table.max_rows_per_shopper
     return TableInfo(
         rows=rows,
         suppressed_share=(table.n_counted - rows) * 100 // max(table.n_counted, 1) / 100,
-        max_rows_per_shopper=bounds.get(name, max_items),
+        max_rows_per_shopper=bounds.get(name, max_items) if own_bound is None else own_bound,
         sha256=hashlib.sha256(data).hexdigest(),
     )
 

@@ -58,6 +58,13 @@ def _parse_time(
     help="Share of shoppers kept out, for evaluate.",
 )
 @click.option(
+    "--outcomes",
+    type=click.FloatRange(0, 1, max_open=True),
+    default=0.2,
+    show_default=True,
+    help="Share of shoppers who make the table outcomes and no other; 0 for none.",
+)
+@click.option(
     "--until", callback=_parse_time, metavar="TIME", help="Leave out events at this time or later."
 )
 @column_options
@@ -79,6 +86,7 @@ def command(
     min_shoppers: int,
     unprotected: bool,
     holdout: float,
+    outcomes: float,
     until: datetime | None,
     mapped: tuple[str, ...],
     dropped: tuple[str, ...],
@@ -92,19 +100,24 @@ def command(
     one shopper.
     """
     from shelfrank_training.aggregates import AggregateSettings, aggregate
+    from shelfrank_training.aggregates.settings import OUTCOMES_SALT
     from shelfrank_training.events import Holdout
+    from shelfrank_training.outcomes import make_outcomes
 
     settings = AggregateSettings(
         policy=None if policy is None else _read_policy(policy),
         min_shoppers=min_shoppers,
         unprotected=unprotected,
         holdout=Holdout(share=holdout),
+        outcomes=Holdout(share=outcomes, salt=OUTCOMES_SALT),
         until=until,
         columns=read_columns(mapped, dropped),
         max_bad_rows=max_bad_rows,
         overwrite=force,
     )
-    result = aggregate(events, catalog, out, settings, progress=console.Bars())
+    result = aggregate(
+        events, catalog, out, settings, outcomes=make_outcomes, progress=console.Bars()
+    )
     _report(result, out)
     if as_json:
         console.emit_json(result.info.to_json())
