@@ -76,12 +76,11 @@ def answers(
             asked.append((key, later[(dice // 2) % len(later)], visit))
     found = []
     for key, now, visit in sorted(asked, key=lambda one: one[0])[:10]:
-        index = {
-            row.item_id: ranker.catalog.index_of(row.item_id)
-            for row in visit
-            if row.time >= now and row.kind != "dislike"
-        }
-        taken = sorted(index.values(), key=lambda item: sha(f"{key}|{item}"))
+        later_rows = [row for row in visit if row.time >= now and row.kind != "dislike"]
+        index = {ranker.catalog.index_of(row.item_id) for row in later_rows}
+        taken = sorted(
+            (item for item in index if item is not None), key=lambda item: sha(f"{key}|{item}")
+        )
         others = [item for item in draw(key, ranker.catalog.n_items) if item not in taken]
         found += [(cell, True) for cell in score(rows, visit, now, taken[:5], ranker)]
         found += [(cell, False) for cell in score(rows, visit, now, others, ranker)]

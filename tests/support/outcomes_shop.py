@@ -11,7 +11,8 @@ import pyarrow as pa
 from shelfrank.types import KINDS, ItemId
 from shelfrank_training.evaluate.histories import SourceEvent
 from shelfrank_training.events import CatalogTable
-from support.corner_shop import NOW, ROWS
+from support.corner_shop import ROWS
+from support.publisher import NOW
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
