@@ -15,6 +15,7 @@ import argparse
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -70,8 +71,8 @@ class Shape:
     n_departments: int = 17
     n_lifestyles: int = 10
     n_styles: int = 6
-    life_scale: float = 1.5
-    style_scale: float = 1.0
+    life_scale: float = 1.35
+    style_scale: float = 0.9
     own_scale: float = 0.4
     mean_visits: float = 4.0
     mean_basket: float = 5.0
@@ -189,7 +190,7 @@ def generate_shop(
 
 
 def _items(rng: np.random.Generator, shape: Shape) -> Items:
-    size = rng.lognormal(0, 0.8, shape.n_categories)
+    size = np.exp(0.8 * _spread(rng, shape.n_categories))
     category = rng.choice(shape.n_categories, shape.n_items, p=size / size.sum())
     category[: shape.n_categories] = np.arange(shape.n_categories)  # None stays empty.
     category.sort()
@@ -201,6 +202,16 @@ def _items(rng: np.random.Generator, shape: Shape) -> Items:
         return_chance=rng.uniform(0, 2 * shape.return_share, shape.n_items),
         return_days=shape.return_days * rng.lognormal(0, 0.5, shape.n_items),
     )
+
+
+def _spread(rng: np.random.Generator, n: int) -> npt.NDArray[np.float64]:
+    """Return the normal distribution's `n` quantiles in an order of chance.
+
+    Drawn anew, a few large numbers would decide how much is personal in a shop, and two seeds
+    would make two kinds of shop.
+    """
+    quantiles = [NormalDist().inv_cdf((rank + 0.5) / n) for rank in range(n)]
+    return rng.permutation(np.array(quantiles))
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,8 +231,9 @@ class _Basket:
         self._rng = rng
         self._shape = shape
         self._items = items
-        self._base = rng.normal(0, 0.8, shape.n_categories)
-        self._life = rng.normal(0, shape.life_scale, (shape.n_lifestyles, shape.n_categories))
+        self._base = 0.8 * _spread(rng, shape.n_categories)
+        lives = [_spread(rng, shape.n_categories) for _ in range(shape.n_lifestyles)]
+        self._life = shape.life_scale * np.stack(lives)
         # Items in the order of category and style: a shelf is a run of them.
         shelf = items.category * shape.n_styles + items.style
         self._order = np.argsort(shelf, kind="stable")
