@@ -25,7 +25,10 @@ BUCKETS = (3, 7, 14, 28, 56, 112, 224, 448)
 def expected(
     lines: Sequence[Line], category_of: Mapping[str, str | None], *, k: int, m: int, end: datetime
 ) -> dict[str, Rows]:
-    """Return the rows of every table; `k` is min_shoppers, `m` max_items; nobody is held out."""
+    """Return the rows of every table; nobody is held out, and nobody makes outcomes.
+
+    `k` is min_shoppers, `m` max_items.
+    """
     lines = choose([line for line in lines if line.kind != "dislike"], k=k, m=m)
     items = counted(lines, lambda line: line.item, end)
     tables = published_from(items, k)
@@ -55,6 +58,7 @@ def expected(
         "category_pairs": by_category["pairs"],
         "category_next": by_category["next"],
         "category_repeats": by_category["repeats"],
+        "outcomes": [],
     }
 
 

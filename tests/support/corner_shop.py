@@ -104,6 +104,7 @@ def aggregates(
         "category_repeats": [(name, 7, shoppers()) for name in categories],
         # Last, so that the tables above do not depend on it.
         "category_next": following(categories),
+        "outcomes": [],
     }
     made = {name: _table(name, tables[name]) for name in KEYS}
     info = AggregatesInfo(

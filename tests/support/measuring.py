@@ -94,7 +94,8 @@ def write_measurable_folder(
         "max_items": 100,
         "epsilon": None,
     }
-    (folder / "model.json").write_text(json.dumps(INFO.to_json() | made))
+    described = json.loads((folder / "model.json").read_bytes())
+    (folder / "model.json").write_text(json.dumps(described | made))
     items = {"item_id": ["gone", "00042", "7", "sku-17"], "weight": [9000, 800, 700, 600]}
     pq.write_table(pa.table(items | {"shoppers": [90, 80, 70, 60]}), folder / "items.parquet")
     if policy is not None:

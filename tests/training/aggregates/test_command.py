@@ -26,7 +26,8 @@ def catalog(tmp_path: Path) -> Path:
 
 def command(tmp_path: Path, events: str, catalog: Path, *options: str) -> int:
     (tmp_path / "events.csv").write_text(events)
-    out = ("--out", str(tmp_path / "out"), "--min-shoppers", "10")
+    # Twelve shoppers are too few to set some apart for outcomes, unless `options` says so.
+    out = ("--out", str(tmp_path / "out"), "--min-shoppers", "10", "--outcomes", "0")
     return run(["aggregate", str(tmp_path / "events.csv"), str(catalog), *out, *options])
 
 
@@ -115,6 +116,7 @@ def test_columns_are_mapped_in_whichever_file_has_them(tmp_path: Path, catalog: 
         (("--min-shoppers", "9"), 1),
         (("--min-shoppers", "0"), 2),
         (("--holdout", "1"), 2),
+        (("--outcomes", "1"), 2),
         (("--until", "tomorrow"), 2),
         (("--column", "item_id"), 2),
         (("--policy", "no such file"), 1),
@@ -148,7 +150,8 @@ def test_csv_and_parquet_of_the_same_rows_give_the_same_tables(tmp_path: Path) -
         events = write_events(tmp_path / f"events.{kind}", lines)
         items = write_catalog(tmp_path / f"catalog.{kind}", category_of)
         arguments = [str(events), str(items), "--out", str(tmp_path / kind)]
-        assert run(["aggregate", *arguments, "--min-shoppers", "10"]) == 0
+        few = ("--min-shoppers", "10", "--outcomes", "0")
+        assert run(["aggregate", *arguments, *few]) == 0
 
     first, second = (read_aggregates(tmp_path / kind) for kind in ("csv", "parquet"))
     assert first.info.tables == second.info.tables

@@ -64,8 +64,8 @@ def test_the_numbers_are_those_of_the_shoppers(made: tuple[Path, Aggregates]) ->
 
 
 def test_an_unknown_table_is_a_misuse(made: tuple[Path, Aggregates]) -> None:
-    with pytest.raises(ValueError, match="no table outcomes"):
-        made[1].table("outcomes")
+    with pytest.raises(ValueError, match="no table brands"):
+        made[1].table("brands")
 
 
 @pytest.mark.parametrize("name", sorted(KEYS))

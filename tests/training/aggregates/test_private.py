@@ -315,7 +315,11 @@ def test_the_description_holds_no_fact_about_the_data_but_noisy_ones(
     assert first.info.to_json() == second.info.to_json()
     written = first.info.to_json()
     assert written["time_range"] == {"from": None, "to": "2021-02-04T00:00:00+00:00"}
-    assert written["excluded"] == {"sensitive_items": 0, "sensitive_events": None}
+    assert written["excluded"] == {
+        "categories": [],
+        "sensitive_items": 0,
+        "sensitive_events": None,
+    }
     assert all(table.suppressed_share is None for table in first.info.tables.values())
 
 

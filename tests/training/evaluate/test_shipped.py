@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from shelfrank.bundle.catalog import Catalog
-from shelfrank.errors import BundleError, ModelMismatchError, UnknownPurposeError
+from shelfrank.errors import ModelMismatchError, UnknownPurposeError
 from shelfrank.types import ItemId
+from shelfrank_training.errors import PublishError
 from shelfrank_training.evaluate.folder import read_universe
 from shelfrank_training.evaluate.histories import SourceEvent, keep_all, record
 from shelfrank_training.evaluate.shipped import open_shipped, rules_of
@@ -48,7 +49,7 @@ def test_a_model_that_a_device_would_refuse_is_not_measured(tmp_path: Path) -> N
         open_shipped(folder, read_universe(folder), now=CUTOFF)
 
     (folder / "model.onnx").write_bytes(b"not a model")
-    with pytest.raises(BundleError):
+    with pytest.raises(PublishError, match="another model"):
         open_shipped(folder, read_universe(folder), now=CUTOFF)
 
 

@@ -54,7 +54,15 @@ def split_for(*, has_categories: bool) -> dict[str, float]:
     return kept
 
 
-KEYED: Final = ("items", "categories", "category_pairs", "pairs", "category_repeats")
+OUTCOMES_SPLIT: Final[dict[str, float]] = {
+    "outcomes": 0.2,
+    "outcomes.candidates": 0.3,
+    "outcomes.bought": 0.5,
+}
+"""Of part B, whose shoppers are in no other table: the whole budget is theirs. What was bought is
+the smallest number and gets most."""
+
+KEYED: Final = ("items", "categories", "category_pairs", "pairs", "category_repeats", "outcomes")
 """The passes that choose keys, each for an equal part of the half of delta that pays for it."""
 
 MAX_EPSILON: Final = 100.0
@@ -142,7 +150,7 @@ class Account:
     @property
     def key_delta(self) -> float:
         """What choosing the keys of one table may cost."""
-        return self._target.delta / 2 / len(KEYED)
+        return self._target.delta / 2 / sum(name in self._split for name in KEYED)
 
     def charge(
         self,

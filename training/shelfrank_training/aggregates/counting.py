@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -23,12 +23,13 @@ from shelfrank_training.aggregates.counts import MAX_DISTANCE
 from shelfrank_training.aggregates.folder import (
     Aggregates,
     parquet_bytes,
+    schema,
 )
 from shelfrank_training.aggregates.info import AggregatesInfo, TableInfo
 from shelfrank_training.aggregates.noise import OPENDP, accountant
 from shelfrank_training.aggregates.private import ITEM_PAIRS, PrivateCounts, release
 from shelfrank_training.aggregates.publication import Published, Publisher
-from shelfrank_training.aggregates.scope import Scope, before_until, find_scope, restrict
+from shelfrank_training.aggregates.scope import Scope, before_until, find_scope, part_b, restrict
 from shelfrank_training.aggregates.settings import (
     MAX_VISITS,
     UNPROTECTED_MIN_SHOPPERS,
@@ -72,6 +73,7 @@ class OutcomesMaker(Protocol):
         catalog: CatalogTable,
         events: Table,
         settings: AggregateSettings,
+        source: NoiseSource,
         progress: Progress,
     ) -> Published:
         """Return the table.
@@ -79,9 +81,11 @@ class OutcomesMaker(Protocol):
         Args:
             found: all other tables, of part A.
             catalog: of the run.
-            events: of part B; columns as in `shelfrank_training.events.reader.Events`, nothing
-                sensitive, nobody held out, nothing at `until` or later.
+            events: of part B, in the range of time that part A gave; columns as in
+                `shelfrank_training.events.reader.Events`, ``visit_id`` null where the file has
+                none; nothing sensitive, nobody held out.
             settings: of the run.
+            source: of noise, where the settings ask for some.
             progress: hears about the steps.
         """
         ...
@@ -207,11 +211,31 @@ class Counting:
             sensitive_items=self.catalog.n_sensitive,
             sensitive_events=result.sensitive_events,
             engine=f"{self.engine.name} {self.engine.version}",
+            outcomes=settings.outcomes if settings.outcomes.share > 0 else None,
             tables={name: result.describe(name, files[name]) for name in result.tables},
         )
         tables = {name: table.rows for name, table in result.tables.items()}
-        found = Aggregates(info, tables, notes + _notes(self.events, self.catalog, settings))
+        notes += _notes(self.events, self.catalog, settings)
+        part_a = Aggregates(info, tables, notes)
+        made = _no_outcomes()
+        if outcomes is not None and settings.outcomes.share > 0:
+            of_b = self._of_part_b(settings, result)
+            made = outcomes(part_a, self.catalog, of_b, settings, source, progress)
+        files["outcomes"] = parquet_bytes(made.rows)
+        described = result.describe_other("outcomes", made, files["outcomes"])
+        found = Aggregates(
+            replace(info, tables={**info.tables, "outcomes": described}),
+            {**tables, "outcomes": made.rows},
+            notes,
+        )
         return Made(aggregates=found, files=files, bill=result.bill)
+
+    def _of_part_b(self, settings: AggregateSettings, result: _Result) -> Table:
+        events = part_b(self.events.as_stored(), settings)
+        events = events.filter(events.time < result.end.replace(tzinfo=None))
+        if result.start is None:
+            return events
+        return events.filter(events.time >= result.start.replace(tzinfo=None))
 
     def _exact(self, settings: AggregateSettings, progress: Progress) -> _Result:
         with progress.stage("bound what each shopper contributes"):
@@ -285,19 +309,35 @@ class _Result:
 
     def describe(self, name: str, data: bytes) -> TableInfo:
         """Return what ``aggregates.json`` says about a table and its file."""
-        table, noise = self.tables[name], self.noise.get(name, ())
+        return self._describe(name, self.tables[name], self.noise.get(name, ()), data)
+
+    def describe_other(self, name: str, table: Published, data: bytes) -> TableInfo:
+        """Return the same for a table of part B."""
+        return self._describe(name, table, table.noise, data)
+
+    def _describe(
+        self, name: str, table: Published, noise: tuple[Noise, ...], data: bytes
+    ) -> TableInfo:
         rows = table.rows.num_rows
         share = (table.n_counted - rows) * 100 // max(table.n_counted, 1) / 100
         return TableInfo(
             rows=rows,
             suppressed_share=share if self.bill is None else None,
-            max_rows_per_shopper=_max_rows(name, self.max_items)
+            max_rows_per_shopper=self._max_rows(name, table)
             if self.bill is None
             else max((entry.l0 for entry in noise), default=0),
             sha256=hashlib.sha256(data).hexdigest(),
             total=self.totals.get(name),
             noise=noise,
         )
+
+    def _max_rows(self, name: str, table: Published) -> int:
+        own = table.max_rows_per_shopper
+        return _max_rows(name, self.max_items) if own is None else own
+
+
+def _no_outcomes() -> Published:
+    return Published(rows=schema("outcomes").empty_table(), n_counted=0, max_rows_per_shopper=0)
 
 
 def _max_rows(name: str, max_items: int) -> int:

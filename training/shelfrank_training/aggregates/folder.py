@@ -33,6 +33,7 @@ KEYS: Final[dict[str, tuple[str, ...]]] = {
     "category_pairs": ("category", "other"),
     "category_next": ("category", "next_category", "scope"),
     "category_repeats": ("category", "gap_days"),
+    "outcomes": ("situation", "popularity", "next", "affinity", "category", "repeat"),
 }
 """The columns that identify a row, by table; the tables are sorted by them."""
 
@@ -41,17 +42,17 @@ _NUMBERS: Final[dict[str, tuple[str, ...]]] = {
     "next": ("shoppers", "weight", "distance"),
     "categories": ("shoppers", "weight"),
     "category_next": ("shoppers", "weight", "distance"),
+    "outcomes": ("shoppers", "candidates", "bought"),
 }
 
 
 def schema(table: str) -> pa.Schema:
-    """Return the columns of a table: its key, shoppers, and weight and distance where it has them.
+    """Return the columns of a table: its key, shoppers, and what else it counts.
 
     Text for ids, categories and scopes; int64 for everything else.
     """
-    fields = [
-        pa.field(key, pa.int64() if key == "gap_days" else pa.string()) for key in KEYS[table]
-    ]
+    numbered = KEYS[table] if table == "outcomes" else ("gap_days",)
+    fields = [pa.field(key, pa.int64() if key in numbered else pa.string()) for key in KEYS[table]]
     numbers = _NUMBERS.get(table, ("shoppers",))
     return pa.schema([*fields, *(pa.field(name, pa.int64()) for name in numbers)])
 

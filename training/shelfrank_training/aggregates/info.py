@@ -68,7 +68,8 @@ class TableInfo:
         rows: rows published.
         suppressed_share: share of the counted rows that are not published, in whole per cent, down;
             None with epsilon, where it would be a fact about the data.
-        max_rows_per_shopper: how many of its rows one shopper can change, each count by at most 1.
+        max_rows_per_shopper: how many of its rows one shopper can change, each count by at most 1;
+            those of ``outcomes`` by what `shelfrank_training.outcomes.cells.INFLUENCE` says.
         sha256: digest of the file.
         total: what all shoppers add up to when each counts as in one row: the denominator of a
             share. Without epsilon the number of shoppers; with epsilon, where a shopper of many

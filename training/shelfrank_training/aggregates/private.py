@@ -296,7 +296,7 @@ def release(
         account: what may be spent, and on what.
         source: of the noise.
     """
-    disturb = _Disturber(account, source, exact.min_shoppers)
+    disturb = Disturber(account, source, exact.min_shoppers)
     shoppers = disturb.total("shoppers", exact.n_shoppers * UNIT)
     (chosen,), _ = disturb.keyed("items", exact.items, CHOOSING.of_units())
     of_items = exact.of_items(chosen)
@@ -329,7 +329,7 @@ def release(
     if of_categories is not None:
         tables |= of_categories.tables
         totals |= dict.fromkeys(("categories", "category_pairs"), of_categories.total)
-    empty = {name: schema(name).empty_table() for name in KEYS if name not in tables}
+    empty = {name: schema(name).empty_table() for name in KEYS if name not in {*tables, "outcomes"}}
     return PrivateRelease(
         tables={
             name: Published(rows=rows, n_counted=rows.num_rows)
@@ -352,7 +352,7 @@ class _OfCategories:
     pair_shoppers: npt.NDArray[np.int64]
 
 
-def _release_categories(exact: PrivateCounts, disturb: _Disturber) -> _OfCategories:
+def _release_categories(exact: PrivateCounts, disturb: Disturber) -> _OfCategories:
     names = exact.categories
     (category,), shoppers = disturb.keyed(
         "categories", exact.category_units, CATEGORY_PAIRS.of_units()
@@ -388,7 +388,7 @@ def _release_categories(exact: PrivateCounts, disturb: _Disturber) -> _OfCategor
     )
 
 
-class _Disturber:
+class Disturber:
     """One mechanism after the other, each entered in the account."""
 
     def __init__(self, account: Account, source: NoiseSource, min_shoppers: int) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ibis.backends.duckdb import Backend
     from ibis.expr.types import Table
 
+    from shelfrank_training.aggregates.info import Noise
     from shelfrank_training.aggregates.settings import AggregateSettings
     from shelfrank_training.events.catalog import CatalogTable
     from shelfrank_training.progress import Progress
@@ -35,10 +36,14 @@ class Published:
     Attributes:
         rows: sorted by its key; columns of `shelfrank_training.aggregates.folder.schema`.
         n_counted: rows there were before small numbers were left out.
+        max_rows_per_shopper: rows one shopper can change; None where the bound on items says it.
+        noise: passes of a mechanism that the table went through on its own.
     """
 
     rows: pa.Table
     n_counted: int
+    max_rows_per_shopper: int | None = None
+    noise: tuple[Noise, ...] = ()
 
 
 class Publisher:
@@ -71,7 +76,7 @@ class Publisher:
                 threshold.
 
         Returns:
-            A table for each name in `KEYS`.
+            A table for each name in `KEYS`, but ``outcomes``.
         """
         item_ids = catalog.table["item_id"].combine_chunks()
         units = contributions.rename(unit="item")

@@ -82,6 +82,13 @@ def _parse_time(
     help="Share of shoppers kept out, for evaluate.",
 )
 @click.option(
+    "--outcomes",
+    type=click.FloatRange(0, 1, max_open=True),
+    default=0.2,
+    show_default=True,
+    help="Share of shoppers who make the table outcomes and no other; 0 for none.",
+)
+@click.option(
     "--until", callback=_parse_time, metavar="TIME", help="Leave out events at this time or later."
 )
 @column_options
@@ -107,6 +114,7 @@ def command(
     ledger: Path | None,
     yearly_epsilon: float,
     holdout: float,
+    outcomes: float,
     until: datetime | None,
     mapped: tuple[str, ...],
     dropped: tuple[str, ...],
@@ -120,13 +128,16 @@ def command(
     one shopper.
     """
     from shelfrank_training.aggregates import AggregateSettings, LedgerUse, aggregate
+    from shelfrank_training.aggregates.settings import OUTCOMES_SALT
     from shelfrank_training.events import Holdout
+    from shelfrank_training.outcomes import make_outcomes
 
     settings = AggregateSettings(
         policy=None if policy is None else _read_policy(policy),
         min_shoppers=min_shoppers,
         unprotected=unprotected,
         holdout=Holdout(share=holdout),
+        outcomes=Holdout(share=outcomes, salt=OUTCOMES_SALT),
         until=until,
         epsilon=epsilon,
         delta=delta,
@@ -137,7 +148,9 @@ def command(
         max_bad_rows=max_bad_rows,
         overwrite=force,
     )
-    result = aggregate(events, catalog, out, settings, progress=console.Bars())
+    result = aggregate(
+        events, catalog, out, settings, outcomes=make_outcomes, progress=console.Bars()
+    )
     _report(result, out)
     if as_json:
         console.emit_json(result.info.to_json())

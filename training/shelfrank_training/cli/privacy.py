@@ -22,7 +22,7 @@ class Privacy(LazyGroup):
         ),
         "curve": (
             "shelfrank_training.cli.privacy_curve",
-            "Draw quality against epsilon, min_shoppers and the number of shoppers.",
+            "Plot what protection costs on your data, to choose by.",
         ),
     }
 

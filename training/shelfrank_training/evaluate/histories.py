@@ -149,6 +149,20 @@ def record(source: Sequence[SourceEvent], rules: DeviceRules) -> Recording:
     )
 
 
+def split_visits(source: Sequence[SourceEvent]) -> list[list[SourceEvent]]:
+    """Return one shopper's rows visit by visit, as the shop sees them: no policy is applied.
+
+    Args:
+        source: rows of one shopper in order of time.
+    """
+    visits: list[list[SourceEvent]] = []
+    for row in source:
+        if not visits or _starts_visit(visits[-1][-1], row):
+            visits.append([])
+        visits[-1].append(row)
+    return visits
+
+
 def _starts_visit(last: SourceEvent, row: SourceEvent) -> bool:
     if last.visit_id is not None or row.visit_id is not None:
         return last.visit_id != row.visit_id

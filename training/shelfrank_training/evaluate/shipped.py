@@ -78,7 +78,7 @@ class Shipped:
 
 
 def open_shipped(model: Path, universe: Universe, *, now: datetime) -> Shipped:
-    """Sign a model folder in memory and open it by the normal verification.
+    """Open a model folder as a device does, to score a universe.
 
     Args:
         model: folder written by ``shelfrank train``.
@@ -90,14 +90,25 @@ def open_shipped(model: Path, universe: Universe, *, now: datetime) -> Shipped:
         PublishError: the folder cannot be made into a bundle.
         PolicyError: its policy cannot be read.
     """
+    ranker, policy = open_model(model, now=now)
+    rules = keep_all() if policy is None else rules_of(policy, ranker.catalog)
+    return Shipped(ranker, universe, rules)
+
+
+def open_model(model: Path, *, now: datetime) -> tuple[Ranker, Policy | None]:
+    """Sign a model folder in memory and open it by the normal verification.
+
+    Returns:
+        The device's ranker, and the policy that goes along, if one does.
+
+    Raises:
+        BundleError: a device would not accept the model.
+        PublishError: the folder cannot be made into a bundle.
+        PolicyError: its policy cannot be read.
+    """
     data, trust = throwaway(model, now)
     bundle = verify_bundle(data, trust=trust, now=now)
-    rules = (
-        keep_all()
-        if bundle.policy is None
-        else rules_of(Policy.parse(bundle.policy), bundle.catalog)
-    )
-    return Shipped(Ranker(bundle), universe, rules)
+    return Ranker(bundle), None if bundle.policy is None else Policy.parse(bundle.policy)
 
 
 def rules_of(policy: Policy, catalog: Catalog) -> DeviceRules:

@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Final
 from shelfrank.types import ItemId
 from shelfrank_training.evaluate.histories import SourceEvent
 from shelfrank_training.events import open_engine, read_events
-from shelfrank_training.events.columns import EVENTS, resolve
-from shelfrank_training.events.files import open_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,36 +37,48 @@ class Shoppers:
 
     n_shoppers: int
     _table: Table
-    _has_visits: bool
 
     def __iter__(self) -> Iterator[list[SourceEvent]]:
         """Yield each shopper's rows, oldest first; equal times in an order that never changes."""
-        for _, rows in groupby(self._rows(), key=itemgetter(0)):
-            yield [
+        for _, rows in by_shopper(self._table):
+            yield rows
+
+
+def by_shopper(events: Table) -> Iterator[tuple[str, list[SourceEvent]]]:
+    """Yield each shopper's id and rows, oldest first; equal times in an order that never changes.
+
+    Args:
+        events: columns as in `shelfrank_training.events.reader.Events`, the order of the rows means
+            nothing; ``visit_id`` null where a device finds the visits itself.
+    """
+    for shopper_id, rows in groupby(_rows(events), key=itemgetter(0)):
+        yield (
+            shopper_id,
+            [
                 SourceEvent(
                     time=time.replace(tzinfo=UTC),
                     item_id=ItemId(item_id),
                     kind=kind,
-                    visit_id=visit_id if self._has_visits else None,
+                    visit_id=visit_id,
                     quantity=quantity,
                 )
                 for _, time, item_id, kind, visit_id, quantity in rows
-            ]
+            ],
+        )
 
-    def _rows(self) -> Iterator[tuple]:  # type: ignore[type-arg]  # rows as the engine gives them
-        by = ["shopper_id", "time", "visit_id", "item_id", "kind", "quantity"]
-        # As one table in columns, a tenth of what the rows take as objects: ibis 12 cannot yet ask
-        # duckdb 2 for batches.
-        for batch in self._table.order_by(by).to_pyarrow().to_batches(max_chunksize=_CHUNK):
-            yield from zip(*(batch.column(name).to_pylist() for name in _COLUMNS), strict=True)
+
+def _rows(events: Table) -> Iterator[tuple]:  # type: ignore[type-arg]  # rows as the engine gives them
+    by = ["shopper_id", "time", "visit_id", "item_id", "kind", "quantity"]
+    # As one table in columns, a tenth of what the rows take as objects: ibis 12 cannot yet ask
+    # duckdb 2 for batches.
+    ordered = events.select(*_COLUMNS).order_by(by).to_pyarrow()
+    for batch in ordered.to_batches(max_chunksize=_CHUNK):
+        yield from zip(*(batch.column(name).to_pylist() for name in _COLUMNS), strict=True)
 
 
 @contextmanager
 def open_shoppers(events: Path, columns: Columns, holdout: Holdout) -> Iterator[Shoppers]:
     """Read an events file and keep the shoppers that training did not see.
-
-    Visits without a ``visit_id`` are not taken from the reader: a device finds them among the
-    events it stores, which the reader does not know.
 
     Args:
         events: Parquet or CSV.
@@ -79,12 +89,7 @@ def open_shoppers(events: Path, columns: Columns, holdout: Holdout) -> Iterator[
         DataError: the file does not keep the contract.
     """
     with open_engine() as engine:
-        read = read_events(events, None, engine=engine, columns=columns)
-        has_visits = "visit_id" in resolve(
-            open_source(events).schema.names, columns, EVENTS, events.name
-        )
-        table = read.table
+        table = read_events(events, None, engine=engine, columns=columns).as_stored()
         if holdout.share:
             table = table.filter(holdout.matches(table.shopper_id))
-        table = table.select(*_COLUMNS)
-        yield Shoppers(int(table.shopper_id.nunique().to_pyarrow().as_py()), table, has_visits)
+        yield Shoppers(int(table.shopper_id.nunique().to_pyarrow().as_py()), table)

@@ -47,6 +47,7 @@ class Events:
         table: shopper_id, item_id, time (naive, UTC, microseconds), kind, visit_id, quantity,
             price; good rows of items that are not sensitive. The order of the rows means nothing.
         sensitive: the same columns for sensitive items, to be counted and nothing else.
+        has_visits: the file says which visit an event belongs to; else the reader found the visits.
         n_rows: rows in the file.
         n_bad_rows: rows left out because something is wrong with them.
         bad_rows: the first `SHOWN_BAD_ROWS` of them.
@@ -54,9 +55,17 @@ class Events:
 
     table: Table
     sensitive: Table
+    has_visits: bool
     n_rows: int
     n_bad_rows: int
     bad_rows: tuple[BadRow, ...]
+
+    def as_stored(self) -> Table:
+        """Return `table` with those visits alone that the file states; others are null.
+
+        A device finds them among the events it stores, which the reader does not know.
+        """
+        return self.table if self.has_visits else self.table.mutate(visit_id=ibis.null("string"))
 
 
 def read_events(
@@ -97,11 +106,16 @@ def read_events(
     good = rows.filter(rows.problem.isnull()).select(*EVENTS.types)
     # Visits are found without the sensitive events: not even a boundary may come from one.
     table, sensitive = _set_apart(good, known)
-    if "visit_id" not in names:
+    has_visits = "visit_id" in names
+    if not has_visits:
         table = number_visits(table)
-    table = keep(engine, table.select(*EVENTS.types))
     return Events(
-        table=table, sensitive=sensitive, n_rows=n_rows, n_bad_rows=n_bad_rows, bad_rows=bad_rows
+        table=keep(engine, table.select(*EVENTS.types)),
+        sensitive=sensitive,
+        has_visits=has_visits,
+        n_rows=n_rows,
+        n_bad_rows=n_bad_rows,
+        bad_rows=bad_rows,
     )
 
 

@@ -212,11 +212,11 @@ class Category(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no ty
     """Whether the shopper takes from this category and from those that go with it.
 
     ``weight * activity(i) * (log lift(category of i, category of candidate) - usual)``, where
-    `usual` is the target category's mean lift over all sources: without it, shoppers who take much
-    would be steered to whatever every busy shopper takes. Within one category the lift is that of
-    its shoppers against chance. Carries rare and new items; a catalog without categories gets 0
-    everywhere. An item whose own pairs are suppressed speaks through its category alone, so it
-    speaks louder there.
+    `usual` is the target category's mean lift over its published sources: without it, shoppers who
+    take much would be steered to whatever every busy shopper takes. Within one category the lift is
+    that of its shoppers against chance. Carries rare and new items; a catalog without categories
+    gets 0 everywhere. An item whose own pairs are suppressed speaks through its category alone, so
+    it speaks louder there.
 
     Args:
         weight: of this part.
@@ -348,10 +348,16 @@ def _mean_by_target(
     number: npt.NDArray[np.float64],
     mass: npt.NDArray[np.float64],
 ) -> npt.NDArray[np.float64]:
-    """Return each target's mean over all sources by their mass; a pair not published counts 0."""
-    mean: npt.NDArray[np.float64] = np.bincount(
-        target, weights=number * mass[source], minlength=mass.size
-    ).astype(np.float64)
+    """Return each target's mean over its published sources, by their mass; 0 without any.
+
+    What is not published is not known, and a pair that is usual for its target says nothing either:
+    both add nothing to a score. Were the mean taken over all sources, the published pairs of a
+    target would lie on one side of it, and every shopper would be steered to or from it.
+    """
+    known = np.bincount(target, weights=mass[source], minlength=mass.size)
+    total = np.bincount(target, weights=number * mass[source], minlength=mass.size)
+    mean = np.zeros(mass.size)
+    np.divide(total, known, out=mean, where=known > 0)
     return mean
 
 
