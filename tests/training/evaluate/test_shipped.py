@@ -40,6 +40,14 @@ def test_the_universe_is_scored_by_the_ranker_and_what_the_bundle_lacks_is_not(
     assert shipped.n_missing == 1
 
 
+def test_popularity_alone_is_the_models_own_part_of_that_name(tmp_path: Path) -> None:
+    folder = write_measurable_folder(tmp_path / "model")
+
+    shipped = open_shipped(folder, read_universe(folder), now=CUTOFF)
+
+    assert shipped.popularity(now=CUTOFF).tolist() == [-np.inf, 3.0, 2.0, 1.0]
+
+
 def test_a_model_that_a_device_would_refuse_is_not_measured(tmp_path: Path) -> None:
     folder = write_measurable_folder(tmp_path / "model")
     golden = folder / "golden.json"

@@ -35,8 +35,8 @@ MAX_MEASURED: Final = 5_000
 """Shoppers measured at most: puts the ends of an interval for a share within 1 to 2 points of it,
 and two hundred models through in minutes."""
 
-MAX_EVENTS: Final = 30_000_000
-"""Events of copied shoppers at most: what a machine with 16 GB of memory counts."""
+MAX_EVENTS: Final = 15_000_000
+"""Events of copied shoppers at most: counting 11 million of them took 9 GB of memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
