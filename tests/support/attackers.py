@@ -167,7 +167,8 @@ class ListWatcher:
             int64, shape (n_items,).
         """
         before, after = self._places[release - 1], self._places[release]
-        return (after[list(known)] < before[list(known)]).sum(axis=0)
+        rises: npt.NDArray[np.int64] = (after[list(known)] < before[list(known)]).sum(axis=0)
+        return rises
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
