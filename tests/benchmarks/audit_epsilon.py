@@ -55,7 +55,7 @@ CASES: Final = (
     Case("a fifth of the noise", crowd(), TooLittle(0.2)),
     Case("no noise", crowd(), Exact()),
     Case("keys chosen without noise", edge(items=3), ExactKeys()),
-    Case("no threshold", edge(items=3), ShowsAll()),
+    Case("no noise, no threshold", edge(items=3), ShowsAll()),
     Case("many categories, no portions", wide(), OPENDP, without=everybody_counts_whole),
 )
 

@@ -131,19 +131,6 @@ class Likelihood:
         return np.array([table in (WHOLE, name[0]) for name in self.names], dtype=np.bool_)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Guess:
-    """What an attacker believes a target took between two releases.
-
-    Attributes:
-        item: row of the item.
-        lists: in how many of the target's lists it rose.
-    """
-
-    item: int
-    lists: int
-
-
 class ListWatcher:
     """Watches the lists "goes with this item" from release to release.
 
@@ -169,19 +156,19 @@ class ListWatcher:
             places[source, listed.astype(np.int64)] = np.arange(listed.size)
         self._places.append(places)
 
-    def guess(self, known: Sequence[int], *, release: int, beside: Collection[int]) -> Guess:
-        """Return the item that rose in most lists from the release before to this one.
+    def rises(self, known: Sequence[int], *, release: int) -> npt.NDArray[np.int64]:
+        """Count for each item the lists in which it rose from the release before to this one.
 
         Args:
-            known: rows of the target's items whose lists are watched.
+            known: rows of the target's items, whose lists are watched.
             release: number of the release, from 1.
-            beside: rows of items that the target is known to have.
+
+        Returns:
+            int64, shape (n_items,).
         """
         before, after = self._places[release - 1], self._places[release]
-        rose = (after[list(known)] < before[list(known)]).sum(axis=0)
-        rose[list(beside)] = -1
-        item = int(rose.argmax())
-        return Guess(item=item, lists=int(rose[item]))
+        rises: npt.NDArray[np.int64] = (after[list(known)] < before[list(known)]).sum(axis=0)
+        return rises
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,15 +20,14 @@ from shelfrank_training.aggregates import AggregateSettings, noise
 from shelfrank_training.aggregates.budget import Account, Target, split_for
 from shelfrank_training.aggregates.counting import prepare
 from shelfrank_training.aggregates.portions import Portion
-from shelfrank_training.aggregates.private import (
+from shelfrank_training.aggregates.private import PrivateRelease, release
+from shelfrank_training.aggregates.scope import before_until
+from shelfrank_training.aggregates.secret_counts import (
     CHOOSING,
     ITEM_PAIRS,
     OfItems,
-    PrivateCounts,
-    PrivateRelease,
-    release,
+    SecretCounts,
 )
-from shelfrank_training.aggregates.scope import before_until
 from support.attackers import WHOLE, Likelihood, numbers_of
 from support.noise_sources import ShowsAll
 from support.shop import START, Line, write_catalog, write_events
@@ -172,7 +171,7 @@ class Stated:
     deviations: float
 
 
-class _Remembering(PrivateCounts):
+class _Remembering(SecretCounts):
     """Counts every set of chosen items once, not only the last one."""
 
     def of_items(self, chosen: npt.NDArray[np.int64]) -> OfItems:
@@ -193,7 +192,7 @@ class Worlds:
     """
 
     def __init__(
-        self, without: PrivateCounts, with_shopper: PrivateCounts, settings: AggregateSettings
+        self, without: SecretCounts, with_shopper: SecretCounts, settings: AggregateSettings
     ) -> None:
         self._inputs = (without, with_shopper)
         self._settings = settings
@@ -241,7 +240,7 @@ class Worlds:
     def _account(self) -> Account:
         return _account(self._settings, has_categories=bool(self._inputs[0].categories))
 
-    def _release(self, counts: PrivateCounts, source: NoiseSource) -> PrivateRelease:
+    def _release(self, counts: SecretCounts, source: NoiseSource) -> PrivateRelease:
         return release(counts, self._account(), source)
 
 
@@ -257,7 +256,7 @@ def open_worlds(folder: Path, shop: Shop) -> Iterator[Worlds]:
     with ExitStack() as stack:
         stack.enter_context(remembered_costs())
 
-        def count(name: str, lines: Sequence[Line]) -> PrivateCounts:
+        def count(name: str, lines: Sequence[Line]) -> SecretCounts:
             events = write_events(folder / f"{name}.parquet", lines)
             counting = stack.enter_context(prepare(events, catalog, shop.settings))
             used, end = before_until(counting.events.table, shop.settings)

@@ -82,13 +82,14 @@ class ExactKeys:
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """Says the same number of everything, and shows the keys whose exact counts are large.
+    """Says the same of everything, and shows the keys whose exact counts are large.
 
     Two inputs with the same large keys must then give the same bytes: whatever still differs came
     past the noise.
 
     Attributes:
-        number: in thousandths of a shopper; what is said of a key is at least its threshold.
+        number: in thousandths of a shopper. Of keys that show twice as much is said, and at least
+            their threshold: pairs of items then say something that their items do not.
     """
 
     number: int
@@ -100,7 +101,7 @@ class Constant:
         self, counts: npt.NDArray[np.int64], *, scale: float, threshold: int
     ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.int64]]:
         kept = np.flatnonzero(counts >= threshold)
-        return kept, np.full(kept.size, max(self.number, threshold), dtype=np.int64)
+        return kept, np.full(kept.size, max(2 * self.number, threshold), dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,13 +15,19 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from shelfrank_training.aggregates import AggregateSettings, LedgerUse, aggregate, prepare
+from shelfrank_training.aggregates import (
+    AggregateSettings,
+    LedgerUse,
+    aggregate,
+    prepare,
+    secret_counts,
+)
 from shelfrank_training.aggregates import private as p
 from shelfrank_training.aggregates.folder import KEYS
 from shelfrank_training.aggregates.ledger import Ledger
 from shelfrank_training.aggregates.noise import UNIT, Sensitivity
 from shelfrank_training.aggregates.portions import Portion
-from shelfrank_training.aggregates.private import PrivateCounts
+from shelfrank_training.aggregates.secret_counts import SecretCounts
 from shelfrank_training.errors import PrivacyError
 from shelfrank_training.events import Holdout, open_engine
 from shelfrank_training.events.catalog import read_catalog
@@ -45,7 +51,7 @@ if TYPE_CHECKING:
 
     from shelfrank_training.aggregates import Aggregates
     from shelfrank_training.aggregates.noise import NoiseSource
-    from shelfrank_training.aggregates.private import Keyed
+    from shelfrank_training.aggregates.secret_counts import Keyed
     from shelfrank_training.events.catalog import CatalogTable
 
 ITEMS = [f"item-{number:02}" for number in range(14)]
@@ -94,9 +100,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Backend, Ca
         yield engine, read_catalog(path)
 
 
-def exact_counts(
-    shop: tuple[Backend, CatalogTable], lines: Sequence[Line], k: int
-) -> PrivateCounts:
+def exact_counts(shop: tuple[Backend, CatalogTable], lines: Sequence[Line], k: int) -> SecretCounts:
     import ibis
 
     engine, catalog = shop
@@ -110,7 +114,7 @@ def exact_counts(
         }
     )
     events = ibis.memtable(table)
-    return PrivateCounts(engine, events, catalog, end=END, settings=replace(NOISY, min_shoppers=k))
+    return SecretCounts(engine, events, catalog, end=END, settings=replace(NOISY, min_shoppers=k))
 
 
 def keyed(found: Keyed) -> dict[tuple[int, ...], int]:
@@ -126,7 +130,7 @@ CHOSEN = np.arange(2, 14, dtype=np.int64)
 PASSES: dict[
     str,
     tuple[
-        Callable[[PrivateCounts], dict[tuple[int, ...], int]],
+        Callable[[SecretCounts], dict[tuple[int, ...], int]],
         Callable[[dict[str, Portion]], Sensitivity],
     ],
 ] = {
@@ -187,7 +191,7 @@ def test_one_shopper_more_or_less_moves_each_pass_no_further_than_declared(
     ]
     with pytest.MonkeyPatch.context() as patch:
         for name, portion in SMALL.items():
-            patch.setattr(p, name, portion)
+            patch.setattr(secret_counts, name, portion)
         before, after = exact_counts(shop, lines, k), exact_counts(shop, more, k)
         for name, (count, bound) in PASSES.items():
             old, new, allowed = count(before), count(after), bound(SMALL)

@@ -27,9 +27,10 @@ from shelfrank_training.aggregates.folder import (
 )
 from shelfrank_training.aggregates.info import AggregatesInfo, TableInfo
 from shelfrank_training.aggregates.noise import OPENDP, accountant
-from shelfrank_training.aggregates.private import ITEM_PAIRS, PrivateCounts, release
+from shelfrank_training.aggregates.private import release
 from shelfrank_training.aggregates.publication import Published, Publisher
 from shelfrank_training.aggregates.scope import Scope, before_until, find_scope, part_b, restrict
+from shelfrank_training.aggregates.secret_counts import ITEM_PAIRS, SecretCounts
 from shelfrank_training.aggregates.settings import (
     MAX_VISITS,
     UNPROTECTED_MIN_SHOPPERS,
@@ -155,7 +156,7 @@ class Counting:
     catalog: CatalogTable
     events_file: str
     catalog_file: str
-    _private: dict[object, PrivateCounts] = field(default_factory=dict)
+    _private: dict[object, SecretCounts] = field(default_factory=dict)
 
     def release(
         self,
@@ -272,7 +273,7 @@ class Counting:
         )
         if key not in self._private:
             self._private.clear()
-            self._private[key] = PrivateCounts(
+            self._private[key] = SecretCounts(
                 self.engine, events, self.catalog, end=end, settings=settings
             )
         exact = self._private[key]

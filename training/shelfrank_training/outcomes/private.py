@@ -13,8 +13,9 @@ import numpy as np
 from shelfrank_training.aggregates import noise
 from shelfrank_training.aggregates.budget import OUTCOMES_SPLIT, Account
 from shelfrank_training.aggregates.noise import UNIT, Sensitivity
-from shelfrank_training.aggregates.private import Disturber, Keyed
+from shelfrank_training.aggregates.private import Disturber
 from shelfrank_training.aggregates.publication import Published
+from shelfrank_training.aggregates.secret_counts import Keyed
 from shelfrank_training.outcomes.cells import INFLUENCE, rows_of_cells
 
 if TYPE_CHECKING:
