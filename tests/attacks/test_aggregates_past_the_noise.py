@@ -109,7 +109,9 @@ def test_the_constant_noise_publishes_tables_that_could_differ(without: dict[str
         "repeats": 0,
         "categories": 3,
         "category_pairs": 3,
+        "category_next": 0,
         "category_repeats": 3,
+        "outcomes": 0,
     }
 
 

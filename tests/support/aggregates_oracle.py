@@ -8,6 +8,17 @@ from collections import Counter, defaultdict
 from itertools import combinations, pairwise
 from typing import TYPE_CHECKING
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from shelfrank_training.aggregates.withholding import (
+    Shown,
+    withhold_categories,
+    withhold_items,
+    withhold_next,
+)
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
@@ -27,48 +38,86 @@ def expected(
 ) -> dict[str, Rows]:
     """Return the rows of every table; nobody is held out, and nobody makes outcomes.
 
-    `k` is min_shoppers, `m` max_items.
+    `k` is min_shoppers, `m` max_items. What must stay because something small follows from it is
+    asked of the rules themselves: they have an oracle of their own (`support.disclosure_oracle`).
     """
     lines = choose([line for line in lines if line.kind != "dislike"], k=k, m=m)
-    items = counted(lines, lambda line: line.item, end)
-    tables = published_from(items, k)
-    published = {row[0] for row in tables["popular"]}
-    pairs = {row[:2] for row in tables["pairs"]}
-    members = defaultdict(list)
-    for item in sorted(str(item) for item in published):
-        members[category_of[item]].append(item)
-    safe = {
-        category
-        for category, inside in members.items()
-        if category and (len(inside) != 2 or tuple(inside) in pairs)
-    }
+    total = len({line.shopper for line in lines})
+    ids = sorted({line.item for line in lines})
+    counted_items = tables(counted(lines, lambda line: line.item, end), ids, k)
+    units, pairs = withhold_items(counted_items.units, counted_items.pairs, total=total, k=k)
+    following = only(only(counted_items.following, "unit", units), "next", units)
+    shown = Shown(
+        units=units,
+        pairs=pairs,
+        following=withhold_next(units, pairs, following),
+        repeats=only(counted_items.repeats, "unit", units),
+    )
+    published = [ids[unit] for unit in units["unit"].to_pylist()]
+    names = sorted({name for item in published if (name := category_of[item]) is not None})
 
     def category(line: Line) -> str | None:
-        found = category_of[line.item]
-        return found if line.item in published and found in safe else None
+        return category_of[line.item] if line.item in published else None
 
-    categories = counted(lines, category, end)
-    by_category = published_from(categories, k)
+    found = tables(counted(lines, category, end), names, k)
+    if names:
+        places = [names.index(name) if (name := category_of[i]) else -1 for i in published]
+        found = withhold_categories(shown, np.array(places), found, total=total, k=k)
+    of_items, of_categories = rows_of(shown, ids), rows_of(found, names)
     return {
-        "items": tables["popular"],
-        "pairs": tables["pairs"],
-        "next": tables["next"],
-        "repeats": tables["repeats"],
-        "categories": by_category["popular"],
-        "category_pairs": by_category["pairs"],
-        "category_next": by_category["next"],
-        "category_repeats": by_category["repeats"],
+        "items": of_items[0],
+        "pairs": of_items[1],
+        "next": of_items[2],
+        "repeats": of_items[3],
+        "categories": of_categories[0],
+        "category_pairs": of_categories[1],
+        "category_next": of_categories[2],
+        "category_repeats": of_categories[3],
         "outcomes": [],
     }
 
 
-def published_from(tables: Mapping[str, Rows], k: int) -> dict[str, Rows]:
-    """Drop rows with fewer than `k` shoppers, and sort by the key."""
-    position = {"popular": 1, "pairs": 2, "next": 3, "repeats": 2}
-    return {
-        name: sorted(row for row in rows if int(row[position[name]]) >= k)
-        for name, rows in tables.items()
-    }
+def only(rows: pa.Table, column: str, units: pa.Table) -> pa.Table:
+    """Return the rows about some units."""
+    return rows.filter(pc.is_in(rows[column], value_set=units["unit"].combine_chunks()))
+
+
+KEYS = {"unit", "other", "next"}
+"""Columns that hold a unit."""
+SCHEMAS = (
+    ("unit", "shoppers", "weight"),
+    ("unit", "other", "shoppers"),
+    ("unit", "next", "scope", "shoppers", "weight", "distance"),
+    ("unit", "gap_days", "shoppers"),
+)
+"""Of what is counted about units, in the order of `Shown`."""
+
+
+def tables(found: Sequence[Rows], ids: Sequence[str], k: int) -> Shown:
+    """Return tables of the rows with at least `k` shoppers; units are their place in `ids`."""
+    made = []
+    for rows, names in zip(found, SCHEMAS, strict=True):
+        large = sorted(row for row in rows if int(row[names.index("shoppers")]) >= k)
+        columns = {
+            name: pa.array(
+                [ids.index(str(row[place])) if name in KEYS else row[place] for row in large],
+                pa.string() if name == "scope" else pa.int64(),
+            )
+            for place, name in enumerate(names)
+        }
+        made.append(pa.table(columns))
+    return Shown(*made)
+
+
+def rows_of(shown: Shown, ids: Sequence[str]) -> list[Rows]:
+    """Return the rows of `tables`."""
+    return [
+        [
+            tuple(ids[cell] if name in KEYS else cell for name, cell in row.items())
+            for row in table.to_pylist()
+        ]
+        for table in (shown.units, shown.pairs, shown.following, shown.repeats)
+    ]
 
 
 def choose(lines: Sequence[Line], *, k: int, m: int) -> list[Line]:
@@ -86,9 +135,7 @@ def choose(lines: Sequence[Line], *, k: int, m: int) -> list[Line]:
     return [line for line in lines if line.item in kept[line.shopper]]
 
 
-def counted(
-    lines: Sequence[Line], unit: Callable[[Line], str | None], end: datetime
-) -> dict[str, Rows]:
+def counted(lines: Sequence[Line], unit: Callable[[Line], str | None], end: datetime) -> list[Rows]:
     """Count one shopper after the other; lines without a unit only place visits and moments."""
     popular: Counter[str] = Counter()
     weights: Counter[str] = Counter()
@@ -130,12 +177,12 @@ def counted(
             following[*pair, "visits"] += 1
             closeness[*pair, "visits"] += 1000
             far[*pair, "visits"] += 1
-    return {
-        "popular": [(name, n, weights[name]) for name, n in popular.items()],
-        "pairs": [(*pair, n) for pair, n in together.items()],
-        "next": [(*key, n, closeness[key], far[key]) for key, n in following.items()],
-        "repeats": [(*key, n) for key, n in again.items()],
-    }
+    return [
+        [(name, n, weights[name]) for name, n in popular.items()],
+        [(*pair, n) for pair, n in together.items()],
+        [(*key, n, closeness[key], far[key]) for key, n in following.items()],
+        [(*key, n) for key, n in again.items()],
+    ]
 
 
 def in_order(mine: Sequence[Line], unit: Callable[[Line], str | None]) -> list[Visit]:

@@ -34,7 +34,7 @@ END = START + timedelta(days=400)
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("seed", "n_lines", "min_shoppers", "max_items"),
-    [(1, 60, 1, 9), (2, 400, 5, 6), (3, 900, 3, 2), (4, 900, 9, 10)],
+    [(1, 60, 1, 9), (2, 400, 5, 6), (3, 900, 3, 2), (4, 900, 9, 10), (5, 700, 2, 10)],
 )
 def test_every_table_is_what_obvious_python_counts(
     tmp_path: Path, seed: int, n_lines: int, min_shoppers: int, max_items: int

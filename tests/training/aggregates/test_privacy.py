@@ -120,8 +120,10 @@ def test_a_category_of_two_does_not_give_away_their_suppressed_pair(tmp_path: Pa
     lines = [Line(shopper=f"s{number}", item="a") for number in range(12)]
     lines += [Line(shopper=f"s{number}", item="b") for number in range(8, 20)]
     lines += [Line(shopper=f"s{number}", item="c") for number in range(12)]
+    # Others, so that the total says nothing about a and b.
+    lines += [Line(shopper=f"t{number}", item="z") for number in range(90)]
     open_pair = [Line(shopper=f"s{number}", item="b") for number in range(8)]
-    names: dict[str, str | None] = {"a": "AB", "b": "AB", "c": "C"}
+    names: dict[str, str | None] = {"a": "AB", "b": "AB", "c": "C", "z": None}
     (tmp_path / "shut").mkdir()
     (tmp_path / "open").mkdir()
     ten = AggregateSettings(min_shoppers=10)

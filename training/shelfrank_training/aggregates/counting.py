@@ -320,10 +320,9 @@ class _Result:
         self, name: str, table: Published, noise: tuple[Noise, ...], data: bytes
     ) -> TableInfo:
         rows = table.rows.num_rows
-        share = (table.n_counted - rows) * 100 // max(table.n_counted, 1) / 100
         return TableInfo(
             rows=rows,
-            suppressed_share=share if self.bill is None else None,
+            suppressed_share=table.suppressed_share if self.bill is None else None,
             max_rows_per_shopper=self._max_rows(name, table)
             if self.bill is None
             else max((entry.l0 for entry in noise), default=0),

@@ -1,25 +1,28 @@
-"""From contributions to the tables that may leave: everything counted, small numbers left out."""
+"""From contributions to the tables that may leave: counted, and what is or tells small left out."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 import ibis
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from shelfrank_training.aggregates import counts
-from shelfrank_training.aggregates.folder import KEYS, schema
+from shelfrank_training.aggregates.folder import schema
+from shelfrank_training.aggregates.withholding import (
+    Shown,
+    withhold_categories,
+    withhold_items,
+    withhold_next,
+)
 from shelfrank_training.events.engine import keep
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    import numpy.typing as npt
     from ibis.backends.duckdb import Backend
     from ibis.expr.types import Table
 
@@ -27,6 +30,10 @@ if TYPE_CHECKING:
     from shelfrank_training.aggregates.settings import AggregateSettings
     from shelfrank_training.events.catalog import CatalogTable
     from shelfrank_training.progress import Progress
+
+
+SMALL_TABLE: Final = 1000
+"""Counted rows of which 1 % is ten rows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +51,18 @@ class Published:
     n_counted: int
     max_rows_per_shopper: int | None = None
     noise: tuple[Noise, ...] = ()
+
+    @property
+    def suppressed_share(self) -> float | None:
+        """The share of the counted rows that is not published, in whole per cent, down.
+
+        None for a table of fewer than `SMALL_TABLE` rows: there a per cent gives the number of rows
+        that were left out, and if every row there could be was counted, none of them is empty.
+        """
+        if self.n_counted < SMALL_TABLE:
+            return None
+        n_left_out: int = self.n_counted - self.rows.num_rows
+        return n_left_out * 100 // self.n_counted / 100
 
 
 class Publisher:
@@ -63,6 +82,7 @@ class Publisher:
         self._settings = settings
         self._end = end
         self._progress = progress
+        self._n_counted: dict[str, int] = {}
 
     def publish(
         self, contributions: Table, catalog: CatalogTable, *, n_items: int
@@ -78,59 +98,62 @@ class Publisher:
         Returns:
             A table for each name in `KEYS`, but ``outcomes``.
         """
-        item_ids = catalog.table["item_id"].combine_chunks()
+        k = self._settings.min_shoppers
+        total = int(contributions.shopper.nunique().to_pyarrow().as_py())
         units = contributions.rename(unit="item")
-        items = self._popularity("items", units, item_ids)
-        tables = {"items": replace(items, n_counted=n_items)}
-        published = _positions(items.rows["item_id"], item_ids)
+        items = self._popularity("items", units)
+        self._n_counted["items"] = n_items
         # A pair that reaches the threshold has two items that do, so nothing is lost here.
-        units = self._only(units, published)
-        tables["pairs"] = self._count("pairs", counts.pairs(units), item_ids)
-        tables["next"] = self._count("next", counts.following(units), item_ids)
-        tables["repeats"] = self._count("repeats", counts.repeats(units), item_ids)
-        return tables | self._categories(units, catalog, published, tables["pairs"].rows)
+        units = self._only(units, items)
+        pairs = self._count("pairs", counts.pairs(units))
+        items, pairs = withhold_items(items, pairs, total=total, k=k)
+        units = self._only(units, items)
+        shown = Shown(
+            units=items,
+            pairs=pairs,
+            following=withhold_next(items, pairs, self._count("next", counts.following(units))),
+            repeats=self._count("repeats", counts.repeats(units)),
+        )
+        names = catalog.table["item_id"].combine_chunks()
+        tables = ("items", "pairs", "next", "repeats")
+        return self._publish(tables, shown, names) | self._categories(units, catalog, shown, total)
 
     def _categories(
-        self,
-        units: Table,
-        catalog: CatalogTable,
-        published: Sequence[int],
-        pairs: pa.Table,
+        self, units: Table, catalog: CatalogTable, shown: Shown, total: int
     ) -> dict[str, Published]:
         """Count categories over published items only, so that they say nothing about the others."""
-        members = _publishable_categories(catalog, published, pairs)
-        if not members:
+        tables = ("categories", "category_pairs", "category_next", "category_repeats")
+        of_item = catalog.table["category"].take(shown.units["unit"]).combine_chunks()
+        names = of_item.drop_null().unique().sort()
+        if len(names) == 0:
             return {
-                name: Published(rows=schema(name).empty_table(), n_counted=0)
-                for name in KEYS
-                if name.startswith("categor")
+                name: Published(rows=schema(name).empty_table(), n_counted=0) for name in tables
             }
-        names = pa.array(list(members), pa.string())
-        of_item = pa.table(
-            {
-                "unit": np.concatenate(list(members.values())),
-                "category": np.repeat(np.arange(len(members)), [len(m) for m in members.values()]),
-            }
+        category = pc.index_in(of_item, value_set=names).cast(pa.int64())
+        groups = pa.table({"unit": shown.units["unit"], "category": category}).drop_null()
+        by_category = keep(self._engine, counts.regroup(units, ibis.memtable(groups)))
+        counted = Shown(
+            units=self._popularity("categories", by_category),
+            pairs=self._count("category_pairs", counts.pairs(by_category)),
+            following=self._count("category_next", counts.following(by_category)),
+            repeats=self._count("category_repeats", counts.repeats(by_category)),
         )
-        by_category = keep(self._engine, counts.regroup(units, ibis.memtable(of_item)))
-        return {
-            "categories": self._popularity("categories", by_category, names),
-            "category_pairs": self._count("category_pairs", counts.pairs(by_category), names),
-            "category_next": self._count("category_next", counts.following(by_category), names),
-            "category_repeats": self._count("category_repeats", counts.repeats(by_category), names),
-        }
+        numbers = pc.fill_null(category, -1).to_numpy()
+        k = self._settings.min_shoppers
+        found = withhold_categories(shown, numbers, counted, total=total, k=k)
+        return self._publish(tables, found, names)
 
-    def _popularity(self, name: str, units: Table, names: pa.Array) -> Published:
+    def _popularity(self, name: str, units: Table) -> pa.Table:
         counted = counts.popularity(
             units, end=self._end, half_life_days=self._settings.half_life_days
         )
-        return self._count(name, counted, names)
+        return self._count(name, counted)
 
-    def _count(self, name: str, counted: Table, names: pa.Array) -> Published:
-        """Compute a table, drop what is small, give ids for numbers, sort."""
+    def _count(self, name: str, counted: Table) -> pa.Table:
+        """Compute a table, drop what is small, sort."""
         with self._progress.stage(f"count {name}"):
             kept = keep(self._engine, counted)
-            n_counted = int(kept.count().to_pyarrow().as_py())
+            self._n_counted[name] = int(kept.count().to_pyarrow().as_py())
             large = counts.at_least(kept, self._settings.min_shoppers)
             # The numbers of units order like their ids; so do the names of the scopes.
             order = [
@@ -138,12 +161,18 @@ class Publisher:
                 for column in ("unit", "other", "next", "gap_days", "scope")
                 if column in kept.columns
             ]
-            found = large.order_by(order).to_pyarrow()
-        return Published(rows=_named(name, found, names), n_counted=n_counted)
+            return large.order_by(order).to_pyarrow()
 
-    def _only(self, units: Table, published: Sequence[int]) -> Table:
-        allowed = pa.table({"unit": pa.array(published, pa.int64())})
-        return keep(self._engine, units.semi_join(ibis.memtable(allowed), "unit"))
+    def _publish(self, names: Sequence[str], shown: Shown, ids: pa.Array) -> dict[str, Published]:
+        rows = (shown.units, shown.pairs, shown.following, shown.repeats)
+        return {
+            name: Published(rows=_named(name, found, ids), n_counted=self._n_counted[name])
+            for name, found in zip(names, rows, strict=True)
+        }
+
+    def _only(self, units: Table, items: pa.Table) -> Table:
+        published = ibis.memtable(items.select(["unit"]))
+        return keep(self._engine, units.semi_join(published, "unit"))
 
 
 def _named(name: str, found: pa.Table, names: pa.Array) -> pa.Table:
@@ -162,30 +191,3 @@ def _named(name: str, found: pa.Table, names: pa.Array) -> pa.Table:
             values = names.take(values.combine_chunks())
         arrays.append(values.cast(field.type))
     return pa.table(arrays, schema=wanted)
-
-
-def _positions(ids: pa.ChunkedArray, names: pa.Array) -> list[int]:
-    return [int(index) for index in pc.index_in(ids, value_set=names).to_pylist()]
-
-
-def _publishable_categories(
-    catalog: CatalogTable, published: Sequence[int], pairs: pa.Table
-) -> dict[str, npt.NDArray[np.int64]]:
-    """Return the published items of each category that may be counted, sorted by category.
-
-    A category of two items whose pair is suppressed may not: shoppers(category) = shoppers(a) +
-    shoppers(b) - shoppers(a and b), so the suppressed number would follow from the three published.
-    With three or more items it does not.
-    """
-    item_ids, category_of = (catalog.table[name].to_pylist() for name in ("item_id", "category"))
-    members: dict[str, list[int]] = defaultdict(list)
-    for item in published:
-        if category_of[item] is not None:
-            members[category_of[item]].append(item)
-    twos = {(item_ids[m[0]], item_ids[m[1]]) for m in members.values() if len(m) == 2}
-    open_pairs = twos & set(zip(*(pairs[key].to_pylist() for key in KEYS["pairs"]), strict=True))
-    return {
-        category: np.array(items, np.int64)
-        for category, items in sorted(members.items())
-        if len(items) != 2 or (item_ids[items[0]], item_ids[items[1]]) in open_pairs
-    }
