@@ -292,8 +292,9 @@ def test_weights_learned_from_cells_are_positive_where_a_part_matters(kitchen: K
         start, _ = weights(of_situation(found, 1))
         inside, _ = weights(of_situation(found, 2))
 
-        # In the simulated shop staples run out and tastes persist; trails matter in a visit.
-        assert min(start[part] for part in ("popularity", "affinity", "category", "repeat")) > 0.05
+        # In the simulated shop staples run out and tastes persist; trails matter in a visit. What
+        # its few categories say, pairs of items say already, so no weight is asked of them.
+        assert min(start[part] for part in ("popularity", "affinity", "repeat")) > 0.05
         assert inside["next"] > 0.05
         assert max(start["repeat"], inside["repeat"]) < 0.5, "repeat is far overweighted here"
 
