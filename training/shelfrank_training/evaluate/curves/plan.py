@@ -36,7 +36,7 @@ MAX_MEASURED: Final = 5_000
 and two hundred models through in minutes."""
 
 MAX_EVENTS: Final = 15_000_000
-"""Events of copied shoppers at most: counting 11 million of them took 9 GB of memory."""
+"""Events of copied shoppers at most: a run with copies of 11 million took 9 GB of memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
