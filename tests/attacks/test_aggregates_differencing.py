@@ -55,7 +55,7 @@ BASKETS: Final = [
     ("cheese",),
     ("coffee", "juice"),
 ]
-"""What `GROUP` shoppers each have."""
+"""What `GROUP` shoppers (a hundred where there is no noise) each have."""
 
 CATEGORIES: Final = {
     "bakery": ("bread", "roll"),
@@ -98,12 +98,12 @@ def mug_and_tea_without_cup(numbers: Mapping[Number, float]) -> float:
 DIFFERENCES: Final = (bread_without_butter, all_three_colours, mug_and_tea_without_cup)
 
 
-def shop(settings: AggregateSettings) -> Shop:
+def shop(settings: AggregateSettings, *, group: int = GROUP) -> Shop:
     return Shop(
         lines=[
             Line(shopper=f"s{kind}-{number}", item=item)
             for kind, basket in enumerate(BASKETS)
-            for number in range(GROUP)
+            for number in range(group)
             for item in basket
         ],
         shopper=[Line(shopper="target", item=item) for item in TARGET],
@@ -116,7 +116,7 @@ def shop(settings: AggregateSettings) -> Shop:
 def exact(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[Number, int], dict[Number, int]]:
     """Return what releases with a threshold alone publish, without and with the target."""
     folder, settings = tmp_path_factory.mktemp("exact"), AggregateSettings(until=UNTIL)
-    found = shop(settings)
+    found = shop(settings, group=100)
     catalog = write_catalog(folder / "catalog.parquet", found.category_of)
 
     def publish(name: str, lines: list[Line]) -> dict[Number, int]:
@@ -159,7 +159,7 @@ def test_a_threshold_is_not_differential_privacy_two_releases_that_differ_by_one
     rows = [name for name in after if name[0] == "items" and name[-1] == "shoppers"]
     rose = {name[1] for name in rows if after[name] != before[name]}
 
-    # The whole basket, though each of its numbers stands for more than a thousand shoppers.
+    # The whole basket, though each of its numbers stands for a hundred shoppers or more.
     assert rose == set(TARGET)
 
 

@@ -38,7 +38,7 @@ RUNS: Final = 200
 MORE_RUNS: Final = 400
 """Of weakened releases: attackers who are never wrong prove epsilon 3.2 with so many."""
 
-FEW_RUNS: Final = 100
+FEW_RUNS: Final = 60
 """Of a shop with so many rows that each takes long."""
 
 TABLES: Final = {"shoppers", "items", "pairs", "categories", "category_pairs", "category_repeats"}

@@ -102,16 +102,12 @@ def test_one_shopper_more_changes_no_bit_but_through_the_noise(
 
 
 def test_the_constant_noise_publishes_tables_that_could_differ(without: dict[str, object]) -> None:
-    assert rows(without) == {
+    assert {name: n_rows for name, n_rows in rows(without).items() if n_rows} == {
         "items": 3,
         "pairs": 3,
-        "next": 0,
-        "repeats": 0,
         "categories": 3,
         "category_pairs": 3,
-        "category_next": 0,
         "category_repeats": 3,
-        "outcomes": 0,
     }
 
 

@@ -49,8 +49,8 @@ def _cells(name: str, table: pa.Table) -> dict[Number, int]:
     rows = list(keys)
     return {
         (name, *row, column): value
-        for column in ("shoppers", "weight")
-        if column in table.column_names
+        for column in table.column_names
+        if column not in KEYS[name]
         for row, value in zip(rows, table[column].to_pylist(), strict=True)
     }
 
