@@ -96,7 +96,9 @@ def text(values: list[str | None]) -> pa.ChunkedArray:
     ],
 )
 def test_values_give_a_column_away_and_are_in_no_message(looks: str, value: str) -> None:
-    with pytest.raises(PrivacyError, match=f"2 of 2 values of column c look like {looks}") as caught:
+    with pytest.raises(
+        PrivacyError, match=f"2 of 2 values of column c look like {looks}"
+    ) as caught:
         refuse_personal_values(text([value, None, value]), column="c", file="f")
 
     assert value.strip() not in f"{caught.value}{caught.value.hint}"
