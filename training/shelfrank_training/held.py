@@ -78,14 +78,16 @@ def hold(folder: Path) -> int | None:
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if folder.stat().st_ino != os.fstat(handle).st_ino:
-            raise FileNotFoundError(folder)
+        there = folder.stat().st_ino == os.fstat(handle).st_ino
     except (BlockingIOError, FileNotFoundError):
         os.close(handle)
         raise
     except OSError:
         os.close(handle)
         return None
+    if not there:
+        os.close(handle)
+        raise FileNotFoundError(folder)
     return handle
 
 
