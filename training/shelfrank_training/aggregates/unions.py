@@ -19,7 +19,6 @@ from shelfrank_training.aggregates.disclosure import (
     crossing,
     crowded,
     drop_crowded,
-    drop_proven,
     rows_inside,
     withhold_telling,
 )
@@ -107,11 +106,24 @@ def keep_categories(grouped: Grouped, found: Overlaps, total: int, *, k: int) ->
         # Of a row that is withheld nothing may be proved from which the same would follow.
         enough = most + 1
         withhold_telling(found, kept, enough, k=k)
-        if not drop_proven(found, kept, enough, total):
+        if not _drop_proven(left, found, kept, enough, total):
             break
     if tiny.proved_by_categories(left.items, left.category, found, kept, total, k=k):
         kept.units[:] = kept.rows[:] = False
     return kept
+
+
+def _drop_proven(grouped: Grouped, found: Overlaps, kept: Kept, enough: Ints, total: int) -> bool:
+    """Withhold a category if the total proves too much of a pair that was withheld."""
+    least = found.sizes[found.first] + found.sizes[found.second] - total
+    proven = np.flatnonzero(rows_inside(found, kept) & ~kept.rows & (least >= enough))
+    if proven.size == 0:
+        return False
+    pair = np.array([found.first[proven[0]], found.second[proven[0]]])
+    # The one of more items: of a category of one, the item says all the same.
+    n_items = np.bincount(grouped.category + 1, minlength=grouped.n_categories + 1)[1:]
+    kept.units[pair[np.argmax(n_items[pair])]] = False
+    return True
 
 
 def only_of(grouped: Grouped, kept: Flags) -> Grouped:
