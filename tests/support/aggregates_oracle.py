@@ -47,11 +47,13 @@ def expected(
     counted_items = tables(counted(lines, lambda line: line.item, end), ids, k)
     units, pairs = withhold_items(counted_items.units, counted_items.pairs, total=total, k=k)
     following = only(only(counted_items.following, "unit", units), "next", units)
+    following = withhold_next(units, pairs, following)
     shown = Shown(
         units=units,
         pairs=pairs,
-        following=withhold_next(units, pairs, following),
+        following=following,
         repeats=only(counted_items.repeats, "unit", units),
+        steps=steps_of(following, only(only(counted_items.steps, "unit", units), "next", units)),
     )
     published = [ids[unit] for unit in units["unit"].to_pylist()]
     names = sorted({name for item in published if (name := category_of[item]) is not None})
@@ -82,6 +84,12 @@ def only(rows: pa.Table, column: str, units: pa.Table) -> pa.Table:
     return rows.filter(pc.is_in(rows[column], value_set=units["unit"].combine_chunks()))
 
 
+def steps_of(following: pa.Table, steps: pa.Table) -> pa.Table:
+    """Return the steps of the rows in a visit."""
+    rows = following.filter(pc.equal(following["scope"], "visit")).select(["unit", "next"])
+    return steps.join(rows, ["unit", "next"], join_type="left semi")
+
+
 KEYS = {"unit", "other", "next"}
 """Columns that hold a unit."""
 SCHEMAS = (
@@ -89,6 +97,7 @@ SCHEMAS = (
     ("unit", "other", "shoppers"),
     ("unit", "next", "scope", "shoppers", "weight", "distance"),
     ("unit", "gap_days", "shoppers"),
+    ("unit", "next", "distance", "shoppers"),
 )
 """Of what is counted about units, in the order of `Shown`."""
 
@@ -97,7 +106,8 @@ def tables(found: Sequence[Rows], ids: Sequence[str], k: int) -> Shown:
     """Return tables of the rows with at least `k` shoppers; units are their place in `ids`."""
     made = []
     for rows, names in zip(found, SCHEMAS, strict=True):
-        large = sorted(row for row in rows if int(row[names.index("shoppers")]) >= k)
+        least = 1 if names is SCHEMAS[-1] else k
+        large = sorted(row for row in rows if int(row[names.index("shoppers")]) >= least)
         columns = {
             name: pa.array(
                 [ids.index(str(row[place])) if name in KEYS else row[place] for row in large],
@@ -143,6 +153,7 @@ def counted(lines: Sequence[Line], unit: Callable[[Line], str | None], end: date
     following: Counter[tuple[str, str, str]] = Counter()
     closeness: Counter[tuple[str, str, str]] = Counter()
     far: Counter[tuple[str, str, str]] = Counter()
+    stepped: Counter[tuple[str, str, int]] = Counter()
     again: Counter[tuple[str, int]] = Counter()
     for shopper in {line.shopper for line in lines}:
         visits = in_order([line for line in lines if line.shopper == shopper], unit)
@@ -166,6 +177,7 @@ def counted(lines: Sequence[Line], unit: Callable[[Line], str | None], end: date
             following[*pair, "visit"] += 1
             closeness[*pair, "visit"] += round(1000 * math.exp(-(distance - 1) / 4))
             far[*pair, "visit"] += distance
+            stepped[*pair, distance] += 1
         across = {
             (one, other)
             for (_, before), (_, after) in pairwise(visits)
@@ -182,6 +194,7 @@ def counted(lines: Sequence[Line], unit: Callable[[Line], str | None], end: date
         [(*pair, n) for pair, n in together.items()],
         [(*key, n, closeness[key], far[key]) for key, n in following.items()],
         [(*key, n) for key, n in again.items()],
+        [(*key, n) for key, n in stepped.items()],
     ]
 
 

@@ -79,7 +79,7 @@ def publish(shop: TinyShop) -> tuple[TinyShop, set[Row]]:
     rows = _rows(ids, units, pairs)
     names = left.categories
     if names:
-        shown = Shown(units, pairs, found.following, found.repeats)
+        shown = Shown(units, pairs, found.following, found.repeats, found.steps)
         places = [names.index(name) if name else -1 for name in left.category_of.values()]
         of_categories = withhold_categories(
             shown, np.array(places), _tables(left, names), total=total, k=shop.k
@@ -135,7 +135,7 @@ def _tables(shop: TinyShop, units: Sequence[str]) -> Shown:
     pairs: list[tuple[str | int, ...]] = [
         (*pair, shop.count(pair)) for pair in combinations(units, 2)
     ]
-    return tables([sizes, pairs, [], []], units, shop.k)
+    return tables([sizes, pairs, [], [], []], units, shop.k)
 
 
 def _rows(ids: Sequence[str], units: pa.Table, pairs: pa.Table) -> set[Row]:

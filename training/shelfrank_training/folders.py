@@ -1,20 +1,29 @@
-"""Write a folder whole or not at all."""
+"""Write a folder whole or not at all, whatever happens to the run.
+
+Everything goes to a staging folder beside the target, ``.NAME.HEX``, which is then renamed. An
+older result is first moved aside, to ``.NAME.HEX.old``. A run that is killed leaves one or both
+behind; the next run with the same target puts the older result back and removes the rest.
+"""
 
 from __future__ import annotations
 
-import secrets
+import os
+import re
 import shutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from shelfrank_training.errors import DataError
+from shelfrank_training.held import held_folder, hold, release, remove_dead
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+_OLD: Final = ".old"
+
 
 def check_out(out: Path, *, marker: str, what: str, overwrite: bool) -> None:
-    """Refuse a target before any work is done.
+    """Refuse a target before any work is done, after putting right what a dead run left.
 
     Args:
         out: the folder to be written.
@@ -25,6 +34,7 @@ def check_out(out: Path, *, marker: str, what: str, overwrite: bool) -> None:
     Raises:
         DataError: it exists and `overwrite` is not set, or it is something else.
     """
+    _put_right(out)
     if not out.exists():
         return
     if not overwrite:
@@ -39,19 +49,82 @@ def replace_folder(out: Path, files: Iterable[tuple[str, bytes]]) -> None:
     Args:
         out: what is there is replaced; see `check_out`.
         files: name and bytes of each.
+
+    Raises:
+        DataError: the system does not let it be written: no room, no permission, another run. What
+            was there is there still.
     """
-    out.parent.mkdir(parents=True, exist_ok=True)
-    staged = out.with_name(f".{out.name}.{secrets.token_hex(8)}")
-    staged.mkdir()
     try:
-        for name, data in files:
-            (staged / name).write_bytes(data)
-        if out.exists():
-            old = staged.with_name(f"{staged.name}.old")
-            out.rename(old)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        _put_right(out)
+        with held_folder(out.parent, f".{out.name}.") as staged:
+            for name, data in files:
+                _write(staged / name, data)
+            _sync(staged)
+            _move(staged, out)
+    except OSError as error:
+        raise DataError(
+            f"{out} cannot be written: {error.strerror or type(error).__name__}",
+            hint="nothing was changed; make room there or choose another place, and run it again",
+        ) from None
+
+
+def _move(staged: Path, out: Path) -> None:
+    """Put the staged folder in the place of what is there."""
+    if not out.exists():
+        staged.rename(out)
+        _sync(out.parent)
+        return
+    old = staged.with_name(staged.name + _OLD)
+    held = hold(out)
+    try:
+        out.rename(old)
+        try:
             staged.rename(out)
-            shutil.rmtree(old)
-        else:
-            staged.rename(out)
+        except OSError:
+            old.rename(out)
+            raise
+        _sync(out.parent)
+        shutil.rmtree(old, ignore_errors=True)
     finally:
-        shutil.rmtree(staged, ignore_errors=True)
+        release(held)
+
+
+def _put_right(out: Path) -> None:
+    """Put an older result back that a dead run moved aside, and remove what else it left."""
+    if not out.parent.is_dir():
+        return
+    name = re.compile(rf"\.{re.escape(out.name)}\.[0-9a-f]{{16}}(\{_OLD})?")
+    left = [path for path in out.parent.iterdir() if name.fullmatch(path.name)]
+    for old in left:
+        if old.suffix == _OLD and not out.exists():
+            _put_back(old, out)
+    remove_dead(left)
+
+
+def _put_back(old: Path, out: Path) -> None:
+    try:
+        held = hold(old)
+    except OSError:
+        return  # The run that moved it is about to put its own there.
+    if not out.exists():
+        old.rename(out)
+    release(held)
+
+
+def _write(path: Path, data: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync(folder: Path) -> None:
+    """Have the names in a folder on disk, so that not even a power cut leaves half of them."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

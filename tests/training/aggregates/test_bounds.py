@@ -80,11 +80,11 @@ class Shop:
         self._expressions = {
             "items": c.popularity(units, end=END, half_life_days=28),
             "pairs": c.pairs(units),
-            "next": c.following(units),
+            "next": c.following(units, c.steps_in_visit(units)),
             "repeats": c.repeats(units),
             "categories": c.popularity(by_category, end=END, half_life_days=28),
             "category_pairs": c.pairs(by_category),
-            "category_next": c.following(by_category),
+            "category_next": c.following(by_category, c.steps_in_visit(by_category)),
             "category_repeats": c.repeats(by_category),
         }
         for expression in self._expressions.values():
@@ -284,7 +284,7 @@ def test_next_reaches_a_stated_number_of_steps(engine: Backend) -> None:
         )
     )
 
-    rows = engine.to_pyarrow(c.next_in_visit(steps)).to_pylist()
+    rows = engine.to_pyarrow(c.next_in_visit(c.steps_in_visit(steps))).to_pylist()
 
     found = {(row.pop("unit"), row.pop("next")): tuple(row.values()) for row in rows}
     assert c.MAX_DISTANCE == 20

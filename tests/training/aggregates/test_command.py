@@ -55,7 +55,7 @@ def test_a_good_run_writes_the_folder_and_prints_nothing_but_what_was_asked(
         ("shopper_id,item_id\n1,00042\n", "has no column time"),
         (
             GOOD.replace("\n", ",phone\n", 1).replace("01-01\n", "01-01,1\n"),
-            "unknown columns phone",
+            "column phone looks like a phone number",
         ),
         (GOOD + "13,00042,yesterday\n", "line 14: unreadable time"),
         (GOOD + "13,00042,2020-02-30\n", "line 14: unreadable time"),
@@ -108,6 +108,35 @@ def test_columns_are_mapped_in_whichever_file_has_them(tmp_path: Path, catalog: 
 
     assert code == 0
     assert read_aggregates(tmp_path / "out").table("items")["item_id"].to_pylist() == ["00042"]
+
+
+def test_a_column_that_says_who_is_refused_even_where_it_is_mapped(
+    tmp_path: Path, catalog: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    events = GOOD.replace("shopper_id", "email,household").replace("\n", "\nann@example.org,")
+    events = events.removesuffix("ann@example.org,")
+
+    assert command(tmp_path, events, catalog, "--column", "shopper_id=email") == 1
+    error = capsys.readouterr().err
+    assert "events.csv: column email looks like an e-mail address" in error
+    assert "--drop email" in error
+    assert "ann@" not in error
+    assert not (tmp_path / "out").exists()
+    dropped = ("--column", "shopper_id=household", "--drop", "email")
+    assert command(tmp_path, events, catalog, *dropped) == 0
+
+
+def test_a_column_that_holds_addresses_under_a_harmless_name_is_refused(
+    tmp_path: Path, catalog: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    events = GOOD.replace(",00042", "@example.org,00042")
+
+    assert command(tmp_path, events, catalog) == 1
+
+    error = capsys.readouterr().err
+    assert "12 of 12 values of column shopper_id look like an e-mail address; wanted" in error
+    assert "@example.org" not in error
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from shelfrank_training.aggregates import tiny
+from shelfrank_training.aggregates.disclosure import Overlaps, crowded
 from support.disclosure_oracle import (
     Row,
     TinyShop,
@@ -47,8 +48,28 @@ CASES: dict[str, TinyShop] = {
     # a with c and b with d: 12 each, of the 15 that X and Y share.
     "two pairs of two categories": TinyShop(
         {"a": "X", "b": "X", "c": "Y", "d": "Y", "z": None},
-        {"ac": 3, "bd": 3, "abcd": 9, "a": 30, "b": 30, "c": 30, "d": 30, "z": 300},
+        {"ac": 3, "bd": 3, "abcd": 9, "ab": 11, "cd": 11, "z": 300, "az": 8, "bz": 8}
+        | dict.fromkeys("abcd", 30),
         10,
+    ),
+    # Of 12 shoppers of Z, 10 have something of X and 10 something of Y.
+    "a category that two others share": TinyShop(
+        {"a": "X", "b": "X", "c": "X", "d": "Y", "e": "Y", "f": "Y", "g": "Z", "z": None},
+        {"adg": 3, "beg": 2, "cfg": 3, "ag": 1, "bg": 1, "dg": 1, "eg": 1, "z": 300}
+        | dict.fromkeys("abcdef", 20),
+        9,
+    ),
+    # All who have nothing of X or Y are known, so X and Y cannot share less than 14: 6 + 6 + 2.
+    "the total and two categories": TinyShop(
+        {"a": "X", "b": "X", "d": "X", "c": "Y"},
+        {"ac": 2, "bc": 6, "cd": 6, "a": 20, "b": 20, "d": 20, "c": 5},
+        4,
+    ),
+    # X and Y do not fit into the total.
+    "the total and categories that do not fit": TinyShop(
+        {"a": "X", "b": "X", "c": "X", "d": "Y"},
+        {"a": 9, "b": 9, "c": 9, "d": 9, "ad": 1, "bd": 1, "cd": 1},
+        4,
     ),
     # X and Y together have 50 shoppers, and 30 each of a and c.
     "the union of two categories": TinyShop(
@@ -100,6 +121,37 @@ def test_in_a_tiny_shop_what_no_rule_sees_is_found_exactly(
 
     assert not given_away(left, rows)
     assert len(rows) > 5
+
+
+def test_in_a_tiny_shop_categories_go_where_only_the_solver_sees_why(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shop = TinyShop(
+        {"a": "X", "b": "X", "c": "X", "d": None, "e": "X"},
+        {"b": 9, "c": 1, "d": 8, "e": 8, "ad": 7, "ae": 12, "bd": 8, "acd": 7, "bcd": 3, "cde": 6}
+        | {"abde": 13},
+        5,
+    )
+    with monkeypatch.context() as patched:
+        patched.setattr(tiny, "MOST_ITEMS", 0)
+        assert given_away(*publish(shop)) == {("b", "c")}
+
+    left, rows = publish(shop)
+
+    assert not given_away(left, rows)
+    assert ("X",) not in rows
+    assert set(left.category_of) == set("abcde")
+
+
+def test_many_units_are_weighed_against_a_total_together() -> None:
+    # Twelve units of 20, no two published together, in a total of 60: the 66 overlaps are 180 at
+    # least, more than 65 of them can hold.
+    sizes, none = np.full(12, 20), np.empty(0, np.int64)
+    found = Overlaps(sizes=sizes, first=none, second=none, shared=none)
+
+    assert crowded(found, 60, k=3).size == 12
+    assert crowded(found, 110, k=3).size == 0
+    assert crowded(found, 60, k=4).size == 0
 
 
 def test_no_row_of_a_random_small_shop_can_be_proved_to_stand_for_anybody() -> None:

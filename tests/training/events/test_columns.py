@@ -33,7 +33,7 @@ def test_a_mapping_takes_the_place_of_a_name() -> None:
     [
         (NEEDED[:2], Columns(), "f has no column time; it has shopper_id, item_id"),
         ([], Columns(), "it has none"),
-        ([*NEEDED, "phone"], Columns(), "unknown columns phone; events take shopper_id, item_id"),
+        ([*NEEDED, "colour"], Columns(), "unknown columns colour; events take shopper_id, item_id"),
         ([*NEEDED, "time"], Columns(), "the column time more than once"),
         (NEEDED, Columns(dropped=frozenset({"phone"})), "no column phone, which was to be dropped"),
         (NEEDED, Columns(dropped=frozenset({"time"})), "has no column time"),

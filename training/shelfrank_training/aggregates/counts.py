@@ -99,21 +99,40 @@ def pairs(contributions: Table) -> Table:
     return both.group_by("unit", "other").aggregate(shoppers=both.count())
 
 
-def following(contributions: Table) -> Table:
+def following(contributions: Table, steps: Table) -> Table:
     """Count the shoppers for whom one unit follows another, in a visit and from visit to visit.
 
     Args:
-        contributions: shopper, unit, visit, moment.
+        contributions: shopper, unit, visit.
+        steps: see `steps_in_visit`, of the same contributions.
 
     Returns:
         unit, next, scope (``visit`` or ``visits``), shoppers, weight, distance.
     """
-    in_visit = next_in_visit(contributions).mutate(scope=ibis.literal("visit"))
+    in_visit = next_in_visit(steps).mutate(scope=ibis.literal("visit"))
     return in_visit.union(next_visit(contributions).mutate(scope=ibis.literal("visits")))
 
 
-def next_in_visit(contributions: Table) -> Table:
+def next_in_visit(steps: Table) -> Table:
     """Count the shoppers for whom one unit comes after another in a visit.
+
+    Args:
+        steps: see `steps_in_visit`.
+
+    Returns:
+        unit, next, shoppers, weight (1,000 for distance 1, less beyond, nothing over
+        `MAX_DISTANCE`), distance (summed over the shoppers).
+    """
+    weighed = steps.join(_closeness(), "distance")
+    return weighed.group_by("unit", "next").aggregate(
+        shoppers=weighed.shoppers.sum(),
+        weight=(weighed.shoppers * weighed.closeness).sum(),
+        distance=(weighed.shoppers * weighed.distance).sum(),
+    )
+
+
+def steps_in_visit(contributions: Table) -> Table:
+    """Count the shoppers for whom one unit comes after another in a visit, by distance.
 
     The distance of a shopper is the smallest number of moments between the two, in any visit. Equal
     times make no sequence.
@@ -122,8 +141,8 @@ def next_in_visit(contributions: Table) -> Table:
         contributions: shopper, unit, visit, moment.
 
     Returns:
-        unit, next, shoppers, weight (1,000 for distance 1, less beyond, nothing over
-        `MAX_DISTANCE`), distance (summed over the shoppers).
+        unit, next, distance (1 to `MAX_DISTANCE`), shoppers; a shopper counts once for a unit and
+        its next.
     """
     steps = contributions.select("shopper", "visit", "unit", "moment").distinct()
     later = steps.select(
@@ -142,10 +161,7 @@ def next_in_visit(contributions: Table) -> Table:
     nearest = joined.group_by("shopper", "unit", "next").aggregate(
         distance=(joined.later - joined.moment).min()
     )
-    weighed = nearest.join(_closeness(), "distance")
-    return weighed.group_by("unit", "next").aggregate(
-        shoppers=weighed.count(), weight=weighed.closeness.sum(), distance=weighed.distance.sum()
-    )
+    return nearest.group_by("unit", "next", "distance").aggregate(shoppers=nearest.count())
 
 
 def next_visit(contributions: Table) -> Table:

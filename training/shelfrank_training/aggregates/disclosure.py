@@ -122,8 +122,6 @@ def keep_items(items: Overlaps, total: int, *, k: int) -> Kept:
             continue
         enough = np.ones(items.shared.size, np.int64)
         withhold_telling(items, kept, enough, k=k)
-        if drop_proven(items, kept, enough, total):
-            continue
         pair = tiny.proved_pair(items, kept, total, k=k)
         if pair is None:
             break
@@ -157,15 +155,6 @@ def drop_crowded(found: Overlaps, kept: Kept, total: int, *, k: int) -> bool:
     if crowd.size:
         _drop(found, kept, crowd)
     return crowd.size > 0
-
-
-def drop_proven(found: Overlaps, kept: Kept, enough: Ints, total: int) -> bool:
-    """Withhold a unit if the total proves too much of a row that was withheld."""
-    least = found.sizes[found.first] + found.sizes[found.second] - total
-    proven = np.flatnonzero(rows_inside(found, kept) & ~kept.rows & (least >= enough))
-    if proven.size:
-        _drop(found, kept, np.array([found.first[proven[0]], found.second[proven[0]]]))
-    return proven.size > 0
 
 
 def crowded(found: Overlaps, total: int, *, k: int, slack: int = 0) -> Ints:

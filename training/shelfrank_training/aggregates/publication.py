@@ -108,11 +108,14 @@ class Publisher:
         pairs = self._count("pairs", counts.pairs(units))
         items, pairs = withhold_items(items, pairs, total=total, k=k)
         units = self._only(units, items)
+        steps = keep(self._engine, counts.steps_in_visit(units))
+        following = withhold_next(items, pairs, self._count("next", counts.following(units, steps)))
         shown = Shown(
             units=items,
             pairs=pairs,
-            following=withhold_next(items, pairs, self._count("next", counts.following(units))),
+            following=following,
             repeats=self._count("repeats", counts.repeats(units)),
+            steps=self._steps(steps, following),
         )
         names = catalog.table["item_id"].combine_chunks()
         tables = ("items", "pairs", "next", "repeats")
@@ -132,16 +135,24 @@ class Publisher:
         category = pc.index_in(of_item, value_set=names).cast(pa.int64())
         groups = pa.table({"unit": shown.units["unit"], "category": category}).drop_null()
         by_category = keep(self._engine, counts.regroup(units, ibis.memtable(groups)))
+        steps = keep(self._engine, counts.steps_in_visit(by_category))
+        following = self._count("category_next", counts.following(by_category, steps))
         counted = Shown(
             units=self._popularity("categories", by_category),
             pairs=self._count("category_pairs", counts.pairs(by_category)),
-            following=self._count("category_next", counts.following(by_category)),
+            following=following,
             repeats=self._count("category_repeats", counts.repeats(by_category)),
+            steps=self._steps(steps, following),
         )
         numbers = pc.fill_null(category, -1).to_numpy()
         k = self._settings.min_shoppers
         found = withhold_categories(shown, numbers, counted, total=total, k=k)
         return self._publish(tables, found, names)
+
+    def _steps(self, steps: Table, following: pa.Table) -> pa.Table:
+        """Return the steps of the rows that reach the threshold."""
+        rows = following.filter(pc.equal(following["scope"], "visit")).select(["unit", "next"])
+        return self._engine.to_pyarrow(steps.semi_join(ibis.memtable(rows), ["unit", "next"]))
 
     def _popularity(self, name: str, units: Table) -> pa.Table:
         counted = counts.popularity(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from shelfrank_training.aggregates import tiny
+from shelfrank_training.aggregates.counts import MAX_DISTANCE
 from shelfrank_training.aggregates.disclosure import (
     Kept,
     Overlaps,
@@ -19,7 +20,6 @@ from shelfrank_training.aggregates.disclosure import (
     crossing,
     crowded,
     drop_crowded,
-    drop_proven,
     rows_inside,
     withhold_telling,
 )
@@ -44,22 +44,40 @@ class Rows:
     Attributes:
         one: shape (n_rows,); position of a unit.
         other: shape (n_rows,); position of the other.
-        shoppers: shape (n_rows,); or another sum over them.
+        shoppers: shape (n_rows,).
     """
 
     one: Ints
     other: Ints
     shoppers: Ints
 
+    def is_across(self, category: Ints) -> Flags:
+        """Say which rows are about items of two categories."""
+        one, other = category[self.one], category[self.other]
+        across: Flags = (one >= 0) & (other >= 0) & (one != other)
+        return across
+
     def across(self, category: Ints) -> Rows:
         """Return the rows about items of two categories."""
-        one, other = category[self.one], category[self.other]
-        rows = (one >= 0) & (other >= 0) & (one != other)
+        rows = self.is_across(category)
         return Rows(one=self.one[rows], other=self.other[rows], shoppers=self.shoppers[rows])
 
     def turned(self) -> Rows:
         """Return the rows with the units in the other order."""
         return Rows(one=self.other, other=self.one, shoppers=self.shoppers)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Steps:
+    """Rows about what follows what in a visit, by distance.
+
+    Attributes:
+        rows: one for two units and a distance.
+        distance: shape (n_rows,); 1 to `MAX_DISTANCE`.
+    """
+
+    rows: Rows
+    distance: Ints
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -107,11 +125,24 @@ def keep_categories(grouped: Grouped, found: Overlaps, total: int, *, k: int) ->
         # Of a row that is withheld nothing may be proved from which the same would follow.
         enough = most + 1
         withhold_telling(found, kept, enough, k=k)
-        if not drop_proven(found, kept, enough, total):
+        if not _drop_proven(left, found, kept, enough, total):
             break
     if tiny.proved_by_categories(left.items, left.category, found, kept, total, k=k):
         kept.units[:] = kept.rows[:] = False
     return kept
+
+
+def _drop_proven(grouped: Grouped, found: Overlaps, kept: Kept, enough: Ints, total: int) -> bool:
+    """Withhold a category if the total proves too much of a pair that was withheld."""
+    least = found.sizes[found.first] + found.sizes[found.second] - total
+    proven = np.flatnonzero(rows_inside(found, kept) & ~kept.rows & (least >= enough))
+    if proven.size == 0:
+        return False
+    pair = np.array([found.first[proven[0]], found.second[proven[0]]])
+    # The one of more items: of a category of one, the item says all the same.
+    n_items = np.bincount(grouped.category + 1, minlength=grouped.n_categories + 1)[1:]
+    kept.units[pair[np.argmax(n_items[pair])]] = False
+    return True
 
 
 def only_of(grouped: Grouped, kept: Flags) -> Grouped:
@@ -190,31 +221,50 @@ def keep_following(grouped: Grouped, steps: Rows, found: Rows, *, k: int) -> Fla
     return ~((found.shoppers > most) | _crossing_cells(grouped, cells, found))
 
 
-def keep_sums(grouped: Grouped, steps: Rows, found: Rows, *, largest: int, k: int) -> Flags:
-    """Choose the rows about what follows what whose weights or distances may be published.
+def keep_steps(
+    grouped: Grouped, cells: Rows, steps: Steps, found: Rows, found_steps: Steps, *, k: int
+) -> Flags:
+    """Choose the rows about what follows what whose weight and distance may be published.
 
-    They add up like shoppers do: a category's is no more than those of its items together.
+    How many shoppers there are at each distance often follows from the two. And who is at some
+    distance for two categories is at that distance for two of their items: what the published rows
+    of items do not account for, distance by distance, is in those that are not published.
 
     Args:
         grouped: what is published about items.
-        steps: rows about items; in the place of shoppers a sum over them of something that is not
-            negative and that the nearest of several decides.
-        found: the same of categories.
-        largest: what one shopper adds, at most.
+        cells: published rows about items.
+        steps: the same by distance.
+        found: rows about categories that reach the threshold.
+        found_steps: the same by distance; other rows are passed over.
         k: the threshold.
+
+    Returns:
+        shape (n_rows,), for `found`.
     """
     if k == 1:
         return np.ones(found.shoppers.size, np.bool_)
+    place = np.full((grouped.n_categories, grouped.n_categories), found.shoppers.size)
+    place[found.one, found.other] = np.arange(found.shoppers.size)
+    shape = (found.shoppers.size + 1, MAX_DISTANCE + 1)
+    rows = found_steps.rows
+    left = _summed((place[rows.one, rows.other], found_steps.distance), rows.shoppers, shape)
+    rows, across = steps.rows, steps.rows.is_across(grouped.category)
+    at = place[grouped.category[rows.one], grouped.category[rows.other]][across]
+    left -= _summed((at, steps.distance[across]), rows.shoppers[across], shape)
+    left_over = np.maximum(left[:-1], 0).sum(axis=1)
+    inside = cells.across(grouped.category)
     n_items = np.bincount(grouped.category + 1, minlength=grouped.n_categories + 1)[1:]
-    cells = steps.across(grouped.category)
-    place = (grouped.category[cells.one], grouped.category[cells.other])
-    shape = (n_items.size, n_items.size)
-    absent = np.outer(n_items, n_items) - _summed(place, np.ones_like(cells.one), shape)
-    excess = found.shoppers - _summed(place, cells.shoppers, shape)[found.one, found.other]
-    absent = absent[found.one, found.other]
-    most = (absent - 1) * (k - 1) - _slack(grouped, cells, found, k=k)
-    kept: Flags = (absent == 0) | (excess <= most * largest)
+    absent = n_items[found.one] * n_items[found.other] - _n_cells(grouped, inside, found)
+    most = (absent - 1) * (k - 1) - _slack(grouped, inside, found, k=k)
+    kept: Flags = (absent == 0) | (left_over <= most)
     return kept
+
+
+def _n_cells(grouped: Grouped, cells: Rows, found: Rows) -> Ints:
+    """Return how many cells of each row are published."""
+    place = (grouped.category[cells.one], grouped.category[cells.other])
+    shape = (grouped.n_categories, grouped.n_categories)
+    return _summed(place, np.ones_like(cells.one), shape)[found.one, found.other]
 
 
 def _slack(grouped: Grouped, cells: Rows, found: Rows, *, k: int) -> Ints:
@@ -223,10 +273,7 @@ def _slack(grouped: Grouped, cells: Rows, found: Rows, *, k: int) -> Ints:
     A row of which a cell is published reaches the threshold for certain: only then does it say
     anything that the row is missing.
     """
-    place = (grouped.category[cells.one], grouped.category[cells.other])
-    shape = (grouped.n_categories, grouped.n_categories)
-    published = _summed(place, np.ones_like(cells.one), shape)
-    return np.where(published[found.one, found.other] > 0, SLACK * (k - 1), 0)
+    return np.where(_n_cells(grouped, cells, found) > 0, SLACK * (k - 1), 0)
 
 
 def _largest_unions(grouped: Grouped, cells: Rows, found: Rows, *, k: int) -> Ints:

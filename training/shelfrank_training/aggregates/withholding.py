@@ -14,7 +14,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from shelfrank_training.aggregates import disclosure, unions
-from shelfrank_training.aggregates.counts import MAX_DISTANCE, WEIGHT
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -31,12 +30,15 @@ class Shown:
         pairs: unit, other, shoppers.
         following: unit, next, scope, shoppers, weight, distance.
         repeats: unit, gap_days, shoppers.
+        steps: unit, next, distance, shoppers: the rows of `following` in a visit, by distance. Not
+            published, but weights and distances tell much of it.
     """
 
     units: pa.Table
     pairs: pa.Table
     following: pa.Table
     repeats: pa.Table
+    steps: pa.Table
 
 
 def withhold_items(
@@ -56,7 +58,7 @@ def withhold_items(
 
 def withhold_next(items: pa.Table, pairs: pa.Table, following: pa.Table) -> pa.Table:
     """Return the rows of published pairs: whoever has one after the other has both."""
-    steps = _steps(_column(items, "unit"), following)
+    steps = _rows(_column(items, "unit"), following)
     return _only(following, _overlaps(items, pairs).between(steps.one, steps.other) > 0)
 
 
@@ -85,27 +87,24 @@ def withhold_categories(
     return Shown(
         units=_only(counted.units, kept.units),
         pairs=pairs,
-        following=_withhold_following(grouped, shown, following, k=k),
+        following=_withhold_following(grouped, shown, counted, following, k=k),
         repeats=_withhold_repeats(grouped, shown, counted.repeats),
+        steps=counted.steps,
     )
 
 
 def _withhold_following(
-    grouped: unions.Grouped, shown: Shown, counted: pa.Table, *, k: int
+    grouped: unions.Grouped, shown: Shown, counted: Shown, following: pa.Table, *, k: int
 ) -> pa.Table:
     numbers = _column(shown.units, "unit")
     parts = []
     for scope in ("visit", "visits"):
-        steps, found = (t.filter(pc.equal(t["scope"], scope)) for t in (shown.following, counted))
-        kept = unions.keep_following(grouped, _steps(numbers, steps), _steps(None, found), k=k)
-        for values, largest in ((_weights, WEIGHT), (_nearness, MAX_DISTANCE - 1)):
-            kept &= unions.keep_sums(
-                grouped,
-                _steps(numbers, steps, values(steps)),
-                _steps(None, found, values(found)),
-                largest=largest,
-                k=k,
-            )
+        cells, found = (t.filter(pc.equal(t["scope"], scope)) for t in (shown.following, following))
+        rows, of_items = _rows(None, found), _rows(numbers, cells)
+        kept = unions.keep_following(grouped, of_items, rows, k=k)
+        if scope == "visit":
+            steps, found_steps = _steps(numbers, shown.steps), _steps(None, counted.steps)
+            kept &= unions.keep_steps(grouped, of_items, steps, rows, found_steps, k=k)
         parts.append(_only(found, kept))
     together = pa.concat_tables(parts)
     return together.sort_by([(key, "ascending") for key in ("unit", "next", "scope")])
@@ -139,21 +138,15 @@ def _overlaps(units: pa.Table, pairs: pa.Table) -> disclosure.Overlaps:
     )
 
 
-def _steps(numbers: Ints | None, rows: pa.Table, values: Ints | None = None) -> unions.Rows:
+def _rows(numbers: Ints | None, rows: pa.Table) -> unions.Rows:
     one, other = _column(rows, "unit"), _column(rows, "next")
     if numbers is not None:
         one, other = np.searchsorted(numbers, one), np.searchsorted(numbers, other)
-    shoppers = _column(rows, "shoppers") if values is None else values
-    return unions.Rows(one=one, other=other, shoppers=shoppers)
+    return unions.Rows(one=one, other=other, shoppers=_column(rows, "shoppers"))
 
 
-def _weights(rows: pa.Table) -> Ints:
-    return _column(rows, "weight")
-
-
-def _nearness(rows: pa.Table) -> Ints:
-    """Sum what is left of the largest distance: like a weight, the nearest has the most."""
-    return MAX_DISTANCE * _column(rows, "shoppers") - _column(rows, "distance")
+def _steps(numbers: Ints | None, rows: pa.Table) -> unions.Steps:
+    return unions.Steps(rows=_rows(numbers, rows), distance=_column(rows, "distance"))
 
 
 def _column(rows: pa.Table, name: str) -> Ints:

@@ -51,7 +51,8 @@ def read_catalog(
 
     Raises:
         DataError: the file does not keep the contract. A catalog with a bad row is always refused.
-        PrivacyError: the policy names sensitive categories and no item has a category.
+        PrivacyError: the policy names sensitive categories and no item has a category, or a column
+            that is not dropped says who somebody is or where.
     """
     source = open_source(path)
     names = resolve(source.schema.names, columns or Columns(), CATALOG, path.name)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
 
 from shelfrank_training.errors import DataError
+from shelfrank_training.events.personal import refuse_personal_names
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -21,15 +22,18 @@ class Contract:
         what: what the file holds, for messages.
         types: type of each column, in the order of the normalised table.
         required: the columns without which the file is refused.
+        of_things: a row is a thing, whose name is no person's.
     """
 
     what: str
+    of_things: bool
     types: Mapping[str, Type]
     required: frozenset[str]
 
 
 EVENTS: Final = Contract(
     what="events",
+    of_things=False,
     types={
         "shopper_id": "text",
         "item_id": "text",
@@ -44,6 +48,7 @@ EVENTS: Final = Contract(
 
 CATALOG: Final = Contract(
     what="catalog",
+    of_things=True,
     types={
         "item_id": "text",
         "title": "text",
@@ -113,11 +118,16 @@ def resolve(
         Our name → the file's name, for every column of the contract that the file has.
 
     Raises:
+        PrivacyError: a column that is not dropped looks like a name, an address, a phone number
+            or a position, whatever it is mapped to.
         DataError: a column is missing, unknown, twice in the file, mapped twice, or mapped or
             dropped without being there.
     """
     _check_given(found, columns, contract, file)
     left = set(found) - columns.dropped - set(columns.mapped.values())
+    refuse_personal_names(
+        sorted(left.union(columns.mapped.values())), file=file, of_things=contract.of_things
+    )
     taken = {ours: ours for ours in contract.types if ours in left and ours not in columns.mapped}
     unknown = sorted(left - set(taken))
     if unknown:

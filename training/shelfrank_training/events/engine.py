@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from pathlib import Path
+from tempfile import gettempdir
+from typing import TYPE_CHECKING, Final
 
+import duckdb
 import ibis
+
+from shelfrank_training.errors import DataError
+from shelfrank_training.held import held_folder, remove_dead
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,23 +20,36 @@ if TYPE_CHECKING:
     from ibis.expr.types import Table
 
 
+_SPILL: Final = "shelfrank-spill-"
+
+
 @contextmanager
 def open_engine() -> Iterator[Backend]:
     """Open an in-memory DuckDB for as long as the context lasts.
 
     Raw events may spill to disk when memory is short. They then go to a private temporary folder
     (mode 0700) that is removed with the context, not to ``.tmp`` in the working directory, which is
-    DuckDB's default.
+    DuckDB's default. What a run left that was killed is removed first.
+
+    Raises:
+        DataError: there is no room, in memory or in the temporary folder.
     """
-    with TemporaryDirectory(prefix="shelfrank-") as spill:
+    place = Path(gettempdir())
+    remove_dead(place.glob(f"{_SPILL}*"))
+    with held_folder(place, _SPILL, mode=0o700) as spill:
         connection = ibis.duckdb.connect(
-            temp_directory=spill,
+            temp_directory=str(spill),
             # DuckDB fetches missing extensions from the network unless it is told not to.
             autoinstall_known_extensions=False,
             autoload_known_extensions=False,
         )
         try:
             yield connection
+        except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
+            raise DataError(
+                f"the engine stopped: {str(error).splitlines()[0]}",
+                hint=f"it needs more memory, or more room in {place} (TMPDIR names another place)",
+            ) from None
         finally:
             connection.disconnect()
 

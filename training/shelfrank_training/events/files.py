@@ -18,6 +18,7 @@ import pyarrow.dataset as pa_dataset
 import pyarrow.parquet as pq
 
 from shelfrank_training.errors import DataError
+from shelfrank_training.events.personal import refuse_personal_values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -87,7 +88,17 @@ def load(source: SourceFile, names: Mapping[str, str], types: Mapping[str, Type]
     Raises:
         DataError: a column has a type that cannot be turned into the wanted one without loss, or
             the file is damaged.
+        PrivacyError: a text column holds e-mail addresses, IP addresses or positions.
     """
+    loaded = _load(source, names, types)
+    for ours, theirs in names.items():
+        if types[ours] == "text":
+            values = loaded.table[ours]
+            refuse_personal_values(values, column=theirs, file=source.path.name)
+    return loaded
+
+
+def _load(source: SourceFile, names: Mapping[str, str], types: Mapping[str, Type]) -> Loaded:
     casts = {
         ours: _cast(source.schema.field(theirs), types[ours], source.path.name)
         for ours, theirs in names.items()

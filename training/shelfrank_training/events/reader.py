@@ -89,6 +89,8 @@ def read_events(
     Raises:
         DataError: the file does not keep the contract, mixes times with and without a zone, has no
             row, or too many bad ones.
+        PrivacyError: a column that is not dropped says who somebody is or where
+            (`shelfrank_training.events.personal`).
     """
     source = open_source(path)
     names = resolve(source.schema.names, columns or Columns(), EVENTS, path.name)
