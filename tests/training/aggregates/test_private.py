@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, timedelta
 from itertools import combinations
 from typing import TYPE_CHECKING
@@ -409,7 +409,6 @@ def test_what_costs_something_is_said_per_table_and_adds_up(
     [
         ({"until": None}, "without until"),
         ({"epsilon": 0.0}, "epsilon is 0, wanted more than 0"),
-        ({"delta": 0.2}, "delta is 0.2, more than one over the number of shoppers"),
         ({"max_items": 5}, "max_items is 5, but with epsilon"),
         ({"epsilon": None, "ledger": True}, "a ledger was given without epsilon"),
     ],
@@ -466,3 +465,28 @@ def test_what_is_written_can_be_read_and_holds_no_exact_number(
         *KEYS["pairs"],
         "shoppers",
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Shifted(Exact):
+    """Says of every number that is known to exist how much more it is."""
+
+    by: int
+
+    def add(self, counts: npt.NDArray[np.int64], *, scale: float) -> npt.NDArray[np.int64]:  # noqa: ARG002
+        return counts + self.by * UNIT
+
+
+@pytest.mark.parametrize(("by", "refused"), [(0, False), (20, False), (21, True)])
+def test_delta_is_held_against_the_number_of_shoppers_with_its_noise(
+    tmp_path: Path, by: int, refused: bool
+) -> None:
+    # 30 shoppers and one over 50: a refusal must not tell how many there are exactly.
+    lines = [Line(shopper=f"s{number}", item=ITEMS[1]) for number in range(30)]
+    asked = replace(NOISY, delta=1 / 50)
+
+    if refused:
+        with pytest.raises(PrivacyError, match=r"delta is 0\.02, more than one over the number"):
+            release(tmp_path, lines, asked, source=Shifted(by))
+    else:
+        release(tmp_path, lines, asked, source=Shifted(by))

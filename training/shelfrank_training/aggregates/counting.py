@@ -277,10 +277,11 @@ class Counting:
                 self.engine, events, self.catalog, end=end, settings=settings
             )
         exact = self._private[key]
-        target.require_small_delta(exact.n_shoppers)
         account = Account(target, split_for(has_categories=self.catalog.has_categories))
         with progress.stage("count and add noise"):
             made = release(exact, account, source)
+        # Of the number with noise, since a refusal is seen, too.
+        target.require_small_delta(made.shoppers)
         return _Result(
             tables=made.tables,
             start=None,

@@ -117,6 +117,7 @@ def threshold_cost(sensitivity: Sensitivity, scale: float, threshold: int) -> Co
     return Cost(rho=float(rho), delta=float(delta))
 
 
+@cache
 def threshold_for(sensitivity: Sensitivity, scale: float, delta: float) -> int:
     """Return the lowest threshold under which a key of one shopper's own stays hidden.
 
@@ -135,6 +136,7 @@ def threshold_for(sensitivity: Sensitivity, scale: float, delta: float) -> int:
     return high
 
 
+@cache
 def epsilon_of(rho: float, delta: float) -> float:
     """Return the epsilon that `rho` (of zCDP) implies at `delta`, by OpenDP's conversion."""
     dp = _opendp()

@@ -52,7 +52,7 @@ class PrivateRelease:
     """What may leave.
 
     Attributes:
-        tables: a table for each name in `KEYS`; those that are not released are empty.
+        tables: a table for each name in `KEYS` but ``outcomes``; those not released are empty.
         totals: what all shoppers count in a table, with noise, in shoppers.
         shoppers: how many there are, with noise.
         bill: what it costs.

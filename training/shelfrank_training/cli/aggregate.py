@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from shelfrank_training.cli import console
-from shelfrank_training.cli.options import column_options, read_columns
+from shelfrank_training.cli.options import clock_time, column_options, read_columns, read_policy
 
 if TYPE_CHECKING:
-    from shelfrank.consent.policy import Policy
     from shelfrank_training.aggregates import Aggregates
 
 
@@ -133,7 +132,7 @@ def command(
     from shelfrank_training.outcomes import make_outcomes
 
     settings = AggregateSettings(
-        policy=None if policy is None else _read_policy(policy),
+        policy=None if policy is None else read_policy(policy),
         min_shoppers=min_shoppers,
         unprotected=unprotected,
         holdout=Holdout(share=holdout),
@@ -143,7 +142,7 @@ def command(
         delta=delta,
         ledger=None
         if ledger is None
-        else LedgerUse(path=ledger, now=_release_time(), yearly_epsilon=yearly_epsilon),
+        else LedgerUse(path=ledger, now=clock_time(), yearly_epsilon=yearly_epsilon),
         columns=read_columns(mapped, dropped),
         max_bad_rows=max_bad_rows,
         overwrite=force,
@@ -154,23 +153,6 @@ def command(
     _report(result, out)
     if as_json:
         console.emit_json(result.info.to_json())
-
-
-def _release_time() -> datetime:
-    # The one place where aggregation looks at a clock: when a release is made, not when people
-    # shopped.
-    return datetime.now(UTC)  # noqa: TID251
-
-
-def _read_policy(path: Path) -> Policy:
-    from shelfrank.consent.policy import Policy
-    from shelfrank_training.errors import DataError
-
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}") from None
-    return Policy.parse(data)
 
 
 def _report(result: Aggregates, out: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from shelfrank_training.cli import console
+from shelfrank_training.cli.options import clock_time
 
 _EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
 _SECRET = click.Path(exists=True, dir_okay=False, allow_dash=True)
@@ -65,7 +66,7 @@ def keygen(out: Path, expires_days: int, passphrase_file: str | None, force: boo
     from shelfrank_training.publish.keys import keygen as make_keys
 
     passphrase = read_passphrase(passphrase_file)
-    keys = make_keys(expires=_now() + timedelta(days=expires_days))
+    keys = make_keys(expires=clock_time() + timedelta(days=expires_days))
     files = {
         "root.key": (keys.root_key.to_pem(passphrase=passphrase), PRIVATE_MODE),
         "bundle.key": (keys.bundle_key.to_pem(passphrase=passphrase), PRIVATE_MODE),
@@ -110,7 +111,7 @@ def build(
     from shelfrank_training.publish.build import build_bundle
     from shelfrank_training.publish.files import write_file
 
-    issued = issued_at or _now()
+    issued = issued_at or clock_time()
     data = build_bundle(
         model,
         name=name,
@@ -167,7 +168,7 @@ def verify(
     from shelfrank_training.publish.promises import check_promises
 
     data = read_bundle_file(file)
-    bundle = verify_bundle(data, trust=read_root_file(trust), now=at or _now())
+    bundle = verify_bundle(data, trust=read_root_file(trust), now=at or clock_time())
     policy = None if bundle.policy is None else Policy.parse(bundle.policy)
     check_promises(
         bundle.label, policy, bundle.catalog.categories, allow_unprotected=allow_unprotected
@@ -208,7 +209,3 @@ def _refuse_existing(paths: list[Path], *, force: bool) -> None:
             f"{', '.join(existing)} there already",
             hint="choose another folder; --force replaces the keys for good",
         )
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)  # noqa: TID251 - the command line is where the time comes from

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,8 +10,11 @@ import click
 from shelfrank.types import LANGUAGES, Language
 from shelfrank_training.cli import console
 from shelfrank_training.cli.bundle import Time
+from shelfrank_training.cli.options import clock_time
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from shelfrank_training.publish.label_source import FoundLabel
     from shelfrank_training.publish.label_view import Change
 
@@ -48,7 +50,7 @@ def command(
     """
     from shelfrank_training.publish.label_source import read_label
 
-    now = at or datetime.now(UTC)  # noqa: TID251 - the command line is where the time comes from
+    now = at or clock_time()
     found = read_label(source, trust=trust, now=now)
     older = None if other is None else read_label(other, trust=trust, now=now)
     if html is not None:
