@@ -60,7 +60,7 @@ from shelfrank_training.events import Holdout
     "only",
     type=click.Choice([peer.name for peer in PEERS]),
     multiple=True,
-    help="Only this one; may be repeated.",
+    help="Only this one; may be repeated. Default: all but RecTools SASRec, which takes hours.",
 )
 @column_options
 @click.option(
@@ -120,7 +120,7 @@ def command(  # noqa: PLR0913 - an argument an option
             min_shoppers=min_shoppers,
             universe=cast("UniverseOf", universe),
             tune_from=None if tune_from is None else parse_cutoff(tune_from),
-            peers=tuple(peer for peer in PEERS if not only or peer.name in only),
+            peers=tuple(peer for peer in PEERS if (peer.name in only if only else not peer.slow)),
         ),
         console.Bars(),
     )

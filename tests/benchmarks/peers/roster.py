@@ -15,7 +15,7 @@ EASE_ITEMS: Final = 10_000
 """EASE inverts items x items: 10,000 of them take 0.4 GB and a minute, 30,000 half an hour."""
 
 SASREC_ITEMS: Final = 10_000
-"""Its loss goes over all items at every place of a sequence."""
+"""A list is made by scoring all items with the network; more would not rank in a second."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +28,7 @@ class Peer:
         model: ``module:Class`` of `benchmarks.peers.theirs`.
         grid: the settings it is tuned over.
         note: what must be known beside its figures.
+        slow: left out unless it is asked for by name.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Peer:
     model: str
     grid: tuple[Setting, ...]
     note: str = ""
+    slow: bool = False
 
 
 def _als(factors: int, regularization: float, alpha: float, weighting: str) -> Setting:
@@ -139,24 +141,22 @@ PEERS: Final = (
     Peer(
         name="RecTools SASRec",
         environment="rectools",
-        model="rectools_models:SasRec",
-        grid=(
+        model="sasrec_model:SasRec",
+        grid=tuple(
             {
-                "factors": 64,
+                "factors": factors,
                 "length": 100,
                 "learning_rate": 0.001,
-                "epochs": 10,
+                "epochs": epochs,
                 "items": SASREC_ITEMS,
-            },
-            {
-                "factors": 64,
-                "length": 100,
-                "learning_rate": 0.001,
-                "epochs": 30,
-                "items": SASREC_ITEMS,
-            },
+            }
+            for factors, epochs in ((64, 10), (64, 30))
         ),
-        note=f"over the {SASREC_ITEMS:,} most popular items at most; the last 100 events",
+        note=(
+            f"over the {SASREC_ITEMS:,} most popular items at most; the last 100 events; gBCE with "
+            "128 negatives"
+        ),
+        slow=True,
     ),
     Peer(
         name="LensKit item-kNN",

@@ -2,4 +2,9 @@
 
 from __future__ import annotations
 
-collect_ignore = ["implicit_models.py", "lenskit_models.py", "rectools_models.py"]
+collect_ignore = [
+    "implicit_models.py",
+    "lenskit_models.py",
+    "rectools_models.py",
+    "sasrec_model.py",
+]

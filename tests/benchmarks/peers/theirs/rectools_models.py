@@ -1,17 +1,15 @@
-"""The library RecTools: EASE and SASRec."""
+"""The library RecTools: EASE."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-import torch
-from pytorch_lightning import Trainer, seed_everything
 from rectools import Columns
 from rectools.dataset import Dataset
-from rectools.models import EASEModel, SASRecModel
+from rectools.models import EASEModel
 
 from benchmarks.peers.exchange import PLACES
 from benchmarks.peers.theirs.recommender import matrix
@@ -23,10 +21,8 @@ if TYPE_CHECKING:
 
     from benchmarks.peers.exchange import Setting, Task
 
-SEED: Final = 20
 
-
-class _RecTools(ABC):
+class RecTools(ABC):
     """What the library's models share: its tables of interactions and of answers."""
 
     def __init__(self, setting: Setting) -> None:
@@ -66,7 +62,7 @@ class _RecTools(ABC):
         return [found.get(int(shopper), np.array([], dtype=np.int64)) for shopper in asked]
 
 
-class Ease(_RecTools):
+class Ease(RecTools):
     """EASE in closed form over the most popular items; scored with its weights transposed.
 
     The library keeps B as the paper defines it, and ranks by x B' where the paper has x B.
@@ -92,59 +88,3 @@ class Ease(_RecTools):
     @property
     def n_bytes(self) -> int:
         return int(self._model.weight.nbytes)
-
-
-class SasRec(_RecTools):
-    """Self-attention over the latest events, one sequence a shopper."""
-
-    def _make(self) -> SASRecModel:
-        seed_everything(SEED, verbose=False)
-        torch.set_num_threads(2)
-        epochs = int(self._setting["epochs"])
-        return SASRecModel(
-            n_blocks=2,
-            n_heads=1,
-            n_factors=int(self._setting["factors"]),
-            dropout_rate=0.2,
-            session_max_len=int(self._setting["length"]),
-            loss="softmax",
-            lr=float(self._setting["learning_rate"]),
-            batch_size=64,
-            epochs=epochs,
-            deterministic=True,
-            recommend_torch_device="cpu",
-            get_trainer_func=_quiet_trainer,
-            get_trainer_func_kwargs={"epochs": epochs},
-        )
-
-    def _interactions(self, task: Task) -> pd.DataFrame:
-        rows = task.liked
-        kept = rows.item < min(int(self._setting["items"]), task.n_items)
-        rows = rows.where(kept)
-        # Events of one basket have one time: the order in the file is kept inside it.
-        order = np.lexsort((np.arange(rows.time.size), rows.time, rows.shopper))
-        return pd.DataFrame(
-            {
-                Columns.User: rows.shopper[order],
-                Columns.Item: rows.item[order],
-                Columns.Weight: 1.0,
-                Columns.Datetime: pd.to_datetime(rows.time[order], unit="us"),
-            }
-        )
-
-    @property
-    def n_bytes(self) -> int:
-        network = self._model.torch_model
-        return int(sum(value.numel() * value.element_size() for value in network.parameters()))
-
-
-def _quiet_trainer(epochs: int) -> Trainer:
-    return Trainer(
-        max_epochs=epochs,
-        accelerator="cpu",
-        deterministic=True,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        enable_checkpointing=False,
-        logger=False,
-    )
