@@ -52,7 +52,7 @@ class _LensKit(ABC):
             return np.array([], dtype=np.int64)
         candidates = np.setdiff1d(self._items, history) if new else self._items
         scored = self._scorer(
-            RecQuery(user_id=shopper, query_items=ItemList(item_ids=history)),
+            RecQuery(user_id=shopper, history_items=ItemList(item_ids=history)),
             ItemList(item_ids=candidates),
         )
         # Items without a neighbour in the history have no score and are not returned.
