@@ -119,7 +119,6 @@ PEERS: Final = (
             _knn("bm25", 20, "log"),
             _knn("tfidf", 20, "log"),
         ),
-        note="cosine, TF-IDF or BM25, as tuned",
     ),
     Peer(
         name="RecTools EASE",

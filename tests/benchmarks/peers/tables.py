@@ -219,7 +219,10 @@ def _choices(report: Report) -> Iterator[str]:
 
 def _setting(setting: Json | object) -> str:
     shown = dict(setting) if isinstance(setting, dict) else {}
-    return ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in shown.items())
+    # How many items take part does not change over a grid: the note says it.
+    return ", ".join(
+        f"{key.replace('_', ' ')} {value}" for key, value in shown.items() if key != "items"
+    )
 
 
 def _difference(of: dict[str, Estimate] | None) -> str:
