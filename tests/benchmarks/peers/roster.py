@@ -125,12 +125,10 @@ PEERS: Final = (
         environment="rectools",
         model="rectools_models:Ease",
         grid=(
-            _ease(100),
             _ease(500),
             _ease(2_000),
             _ease(500, "log"),
-            _ease(2_000, "log"),
-            _ease(10_000, "log"),
+            _ease(5_000, "log"),
         ),
         note=(
             f"over the {EASE_ITEMS:,} most popular items at most; the library scores with the "
@@ -163,7 +161,7 @@ PEERS: Final = (
         model="lenskit_models:ItemKnn",
         grid=tuple(
             {"neighbours": neighbours, "saved": saved, "items": items}
-            for neighbours, saved in ((5, 200), (20, 200), (50, 200), (100, 500), (20, 500))
+            for neighbours, saved in ((5, 200), (20, 200), (20, 500), (50, 500))
             for items in (10**9,)
         ),
         note="at most 500 neighbours of an item are saved",

@@ -132,6 +132,19 @@ def test_tuning_sees_no_kept_out_shopper_and_nothing_from_the_cutoff_on(tmp_path
         ).read_bytes()
 
 
+def test_who_is_one_too_many_to_tune_on_is_learned_from_up_to_the_same_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("benchmarks.peers.problem.MAX_TUNED_ON", 1)
+    problem = tuned(Shoppers(kept_out=KEPT_OUT, others=OTHERS))
+
+    task = read(problem, tmp_path)
+
+    assert [moment.targets.tolist() for moment in problem.moments] == [[12, 13, 14]]
+    assert Rows.read(tmp_path / TRAINING).item.tolist() == [20]
+    assert task.rows.time.max() < microseconds(INNER)
+
+
 def test_a_peers_ranking_is_worth_what_the_same_ranking_of_ours_is() -> None:
     problem = reported()
     frequency = PersonalFrequency(UNIVERSE)
