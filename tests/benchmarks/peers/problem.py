@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from shelfrank_training.evaluate.protocol import Moment, Universe
     from shelfrank_training.events import Columns, Holdout
 
-MAX_TUNED_ON: Final = 500
+MAX_TUNED_ON: Final = 1_000
 """Enough to tell settings apart, and some libraries take a tenth of a second for each shopper."""
 
 

@@ -121,6 +121,43 @@ PEERS: Final = (
         ),
     ),
     Peer(
+        name="TIFU-kNN",
+        environment="implicit",
+        model="tifu_knn:TifuKnn",
+        # The first four are the authors' for Ta-Feng, Dunnhumby, ValuedShopper and Instacart.
+        grid=(
+            _tifu(300, 0.9, 0.7, 0.7, 7),
+            _tifu(900, 0.9, 0.6, 0.2, 3),
+            _tifu(300, 1.0, 0.6, 0.7, 7),
+            _tifu(900, 0.9, 0.7, 0.9, 3),
+            _tifu(300, 0.9, 0.9, 0.7, 7),
+            _tifu(100, 0.9, 0.7, 0.2, 7),
+            _tifu(300, 1.0, 1.0, 0.5, 1),
+        ),
+        note="written anew after the paper",
+    ),
+    Peer(
+        name="LensKit item-kNN",
+        environment="lenskit",
+        model="lenskit_models:ItemKnn",
+        grid=tuple(
+            {"neighbours": neighbours, "saved": saved, "items": items}
+            for neighbours, saved in ((5, 200), (20, 200), (20, 500), (50, 500))
+            for items in (10**9,)
+        ),
+        note="at most 500 neighbours of an item are saved",
+    ),
+    Peer(
+        name="LensKit EASE",
+        environment="lenskit",
+        model="lenskit_models:Ease",
+        grid=tuple(
+            {"regularization": regularization, "items": EASE_ITEMS}
+            for regularization in (100.0, 500.0, 2_000.0, 5_000.0)
+        ),
+        note=f"over the {EASE_ITEMS:,} most popular items at most; the paper's orientation",
+    ),
+    Peer(
         name="RecTools EASE",
         environment="rectools",
         model="rectools_models:Ease",
@@ -154,42 +191,5 @@ PEERS: Final = (
             "128 negatives"
         ),
         slow=True,
-    ),
-    Peer(
-        name="LensKit item-kNN",
-        environment="lenskit",
-        model="lenskit_models:ItemKnn",
-        grid=tuple(
-            {"neighbours": neighbours, "saved": saved, "items": items}
-            for neighbours, saved in ((5, 200), (20, 200), (20, 500), (50, 500))
-            for items in (10**9,)
-        ),
-        note="at most 500 neighbours of an item are saved",
-    ),
-    Peer(
-        name="LensKit EASE",
-        environment="lenskit",
-        model="lenskit_models:Ease",
-        grid=tuple(
-            {"regularization": regularization, "items": EASE_ITEMS}
-            for regularization in (100.0, 500.0, 2_000.0, 5_000.0)
-        ),
-        note=f"over the {EASE_ITEMS:,} most popular items at most; the paper's orientation",
-    ),
-    Peer(
-        name="TIFU-kNN",
-        environment="implicit",
-        model="tifu_knn:TifuKnn",
-        # The first four are the authors' for Ta-Feng, Dunnhumby, ValuedShopper and Instacart.
-        grid=(
-            _tifu(300, 0.9, 0.7, 0.7, 7),
-            _tifu(900, 0.9, 0.6, 0.2, 3),
-            _tifu(300, 1.0, 0.6, 0.7, 7),
-            _tifu(900, 0.9, 0.7, 0.9, 3),
-            _tifu(300, 0.9, 0.9, 0.7, 7),
-            _tifu(100, 0.9, 0.7, 0.2, 7),
-            _tifu(300, 1.0, 1.0, 0.5, 1),
-        ),
-        note="written anew after the paper",
     ),
 )
