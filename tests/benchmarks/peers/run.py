@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 from benchmarks.peers import ours
@@ -95,7 +95,7 @@ class _Ours:
     shipped: Mapping[str, Shipped]
     rules: DeviceRules
     problem: Problem
-    tuning: Problem = field(repr=False)
+    tuning: Problem
 
 
 def run(settings: RunSettings, progress: Progress) -> Report:
