@@ -101,12 +101,19 @@ def coverage_in_resample(
     Returns:
         Shape (n_resamples,).
     """
-    share = np.empty(drawn.shape[0])
-    for row, times in enumerate(drawn):
-        # One more place than items: `NOTHING`, the index -1, falls there and is not counted.
-        shown = np.zeros(n_items + 1, dtype=np.bool_)
-        shown[rankings[times[shopper] > 0]] = True
-        share[row] = np.count_nonzero(shown[:n_items]) / n_items
+    from scipy.sparse import csr_array
+
+    flat = rankings.reshape(-1)
+    whose = np.repeat(shopper, rankings.shape[1])
+    known = flat >= 0  # The places that stayed empty show nothing.
+    # Item by shopper, how often shown: then one product says for every item and resample at once
+    # whether anybody drawn was shown it. All terms are 0 or more, so none can cancel another.
+    shown = csr_array(
+        (np.ones(int(known.sum()), dtype=np.float32), (flat[known], whose[known])),
+        shape=(n_items, drawn.shape[1]),
+    )
+    there = (drawn.T > 0).astype(np.float32)
+    share: npt.NDArray[np.float64] = np.count_nonzero(shown @ there, axis=0) / n_items
     return share
 
 

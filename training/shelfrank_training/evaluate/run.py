@@ -11,6 +11,7 @@ import numpy as np
 from shelfrank_training.errors import DataError
 from shelfrank_training.evaluate.baselines import PersonalFrequency, Popularity
 from shelfrank_training.evaluate.bootstrap import N_RESAMPLES
+from shelfrank_training.evaluate.crew import Crew, default_workers
 from shelfrank_training.evaluate.evaluation import Evaluation, LeftOut
 from shelfrank_training.evaluate.folder import read_provenance, read_universe
 from shelfrank_training.evaluate.histories import record
@@ -49,6 +50,7 @@ class Settings:
         columns: how the events file's columns differ from the contract's.
         n_resamples: bootstrap draws.
         seed: of the bootstrap.
+        workers: threads that rank; the figures do not depend on it.
     """
 
     cutoff: datetime
@@ -56,6 +58,7 @@ class Settings:
     columns: Columns = field(default_factory=Columns)
     n_resamples: int = N_RESAMPLES
     seed: int = SEED
+    workers: int = field(default_factory=default_workers)
 
 
 def evaluate(
@@ -91,7 +94,8 @@ def evaluate(
     )
     with open_shoppers(events, settings.columns, provenance.holdout) as shoppers:
         rows = progress.track(shoppers, description="rank", total=shoppers.n_shoppers)
-        left_out = collect(tally, rows, shipped.rules, settings)
+        with Crew(tally, workers=settings.workers) as crew:
+            left_out = collect(crew, rows, shipped.rules, settings)
     if not tally.n_shoppers:
         raise _nobody(left_out, provenance, settings)
     with progress.stage("bootstrap over shoppers"):
@@ -149,6 +153,9 @@ def collect(
     """
     left_out: Counter[str] = Counter()
     for source in shoppers:
+        if source[-1].time < settings.cutoff:  # Most shoppers of a year: nothing to be replayed.
+            left_out["without_targets"] += 1
+            continue
         asked = ask(
             source,
             record(source, rules),

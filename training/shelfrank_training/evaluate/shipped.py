@@ -55,11 +55,10 @@ class Shipped:
         self, history: Sequence[Event], *, now: datetime, in_visit: bool
     ) -> npt.NDArray[np.float64]:
         """Score the universe as the device would at `now`."""
-        scores = np.full(self._n_items, -np.inf)
-        scores[self._rows] = self._ranker.scores(
+        asked = self._ranker.scores(
             history, now=now, candidates=self._candidates, in_visit=in_visit
-        ).score
-        return scores
+        )
+        return self._in_universe(asked.score)
 
     def popularity(self, *, now: datetime) -> npt.NDArray[np.float64]:
         """Score the universe by the model's own part of that name, the same for every history.
@@ -72,8 +71,13 @@ class Shipped:
         """
         column = self._ranker.part_names.index("popularity")
         asked = self._ranker.scores((), now=now, candidates=self._candidates, in_visit=False)
+        return self._in_universe(asked.parts[:, column])
+
+    def _in_universe(self, found: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+        if not self.n_missing:
+            return found.astype(np.float64)
         scores = np.full(self._n_items, -np.inf)
-        scores[self._rows] = asked.parts[:, column]
+        scores[self._rows] = found
         return scores
 
 
