@@ -102,6 +102,7 @@ def evaluation() -> Evaluation:
         device_rules="kept whole",
         n_resamples=50,
         seed=settings.seed,
+        measured={"model.onnx": "0" * 64},
         warnings=("It knows something of the time it is asked about.",),
     )
 

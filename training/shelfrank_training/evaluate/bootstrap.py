@@ -65,19 +65,24 @@ def resampled_means(
     sums: npt.NDArray[np.float64],
     counts: npt.NDArray[np.float64],
     drawn: npt.NDArray[np.uint16],
+    *,
+    divisor: npt.NDArray[np.intp] | None = None,
 ) -> npt.NDArray[np.float64]:
     """Return the mean over trials of each column, in each resample.
 
     Args:
         sums: shape (n_shoppers, n_columns); a shopper's metric summed over its trials.
-        counts: shape (n_shoppers,); its number of trials; 0 leaves it out.
+        counts: shape (n_shoppers,); its number of trials; 0 leaves it out. With a divisor, shape
+            (n_shoppers, n_counts).
         drawn: shape (n_resamples, n_shoppers); from `draws`.
+        divisor: shape (n_columns,); which of the counts each column is a mean over.
 
     Returns:
         Shape (n_resamples, n_columns); NaN where a resample holds no trial at all.
     """
     weights = drawn.astype(np.float64)
-    total = (weights @ counts)[:, np.newaxis]
+    total = weights @ counts
+    total = total[:, np.newaxis] if divisor is None else total[:, divisor]
     means = np.full((drawn.shape[0], sums.shape[1]), np.nan)
     np.divide(weights @ sums, total, out=means, where=total > 0)
     return means

@@ -117,6 +117,7 @@ def evaluate(
         device_rules=shipped.rules.stated,
         n_resamples=settings.n_resamples,
         seed=settings.seed,
+        measured=shipped.measured,
         warnings=tuple(weaknesses(provenance, settings.cutoff)),
     )
 
@@ -173,6 +174,8 @@ def collect(
 
 def weaknesses(provenance: Provenance, cutoff: datetime) -> Iterator[str]:
     """Yield what weakens the figures, one sentence each."""
+    if not provenance.from_aggregates:
+        yield f"{provenance.stands_on[0].upper()}{provenance.stands_on[1:]}."
     late = provenance.trained_until > cutoff
     if provenance.holdout.share == 0:
         yield (

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from shelfrank_training.evaluate.bootstrap import Estimate
     from shelfrank_training.evaluate.evaluation import Evaluation
+    from shelfrank_training.evaluate.slices import Cut
     from shelfrank_training.evaluate.tally import Scope
 
 _SCOPE_NAMES: Final[dict[Scope, str]] = {"all": "All targets", "new": "New items"}
@@ -33,6 +34,12 @@ _SCOPE_TEXTS: Final[dict[Scope, str]] = {
     "all": "All that followed and can be ranked counts, what the shopper had before included.",
     "new": "Only items that the history does not name, ranked among such items.",
 }
+CUT_NAMES: Final[dict[Cut, str]] = {
+    "history": "items in the history",
+    "popularity": "popularity of the targets",
+}
+"""How people read what figures are cut by."""
+
 _READING: Final = "Dots are values, lines bootstrap 95 % intervals over shoppers."
 
 
@@ -45,6 +52,15 @@ def metric_name(name: str) -> str:
 def model_name(name: str) -> str:
     """Return how people write a model."""
     return name.replace("_", " ")
+
+
+def slice_name(cut: Cut, name: str) -> str:
+    """Return how people write a slice: ``101+`` items are over 100 items."""
+    if cut == "popularity":
+        return name
+    if name.endswith("+"):
+        return f"over {int(name[:-1]) - 1} items"
+    return f"{name.replace('-', '–')} item{'s' * (name != '1')}"
 
 
 def with_interval(figure: Estimate, *, signed: bool = False) -> str:
