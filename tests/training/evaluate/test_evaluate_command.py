@@ -15,6 +15,7 @@ import pytest
 from shelfrank_training.cli.main import run
 from shelfrank_training.evaluate.run import weaknesses
 from shelfrank_training.events import Holdout
+from shelfrank_training.standing import from_aggregates, stands_on
 from support.measuring import CUTOFF, PROVENANCE, write_measurable_folder
 from support.shopper import policy_data, to_toml
 
@@ -105,11 +106,9 @@ STANDS_ON = {
 
 @pytest.mark.parametrize(("k", "words"), STANDS_ON.items())
 def test_a_figure_says_in_words_what_it_stands_on(k: int, words: str) -> None:
-    provenance = replace(PROVENANCE, min_shoppers=k)
-
-    assert provenance.stands_on == words
-    assert provenance.from_aggregates is (k >= 20)
-    told = [line.lower() for line in weaknesses(provenance, CUTOFF)]
+    assert stands_on(k) == words
+    assert from_aggregates(k) is (k >= 20)
+    told = [line.lower() for line in weaknesses(replace(PROVENANCE, min_shoppers=k), CUTOFF)]
     assert told == ([] if k >= 20 else [f"{words}."])
 
 

@@ -21,7 +21,9 @@ NEXT = Settings(cutoff=CUTOFF, protocol="next")
 FUTURE = Settings(cutoff=CUTOFF)
 
 
-def measure(settings: Settings, shoppers: list[tuple[list[int], list[int]]]) -> Results:
+def measure(
+    settings: Settings, shoppers: list[tuple[list[int], list[int]]], *, fewest: int = 1
+) -> Results:
     tally = Tally(
         UNIVERSE,
         {
@@ -32,7 +34,7 @@ def measure(settings: Settings, shoppers: list[tuple[list[int], list[int]]]) -> 
     )
     collect(tally, [shopper(*days) for days in shoppers], keep_all(), settings)
     rng = np.random.default_rng(0)
-    return results(tally, settings.protocol, rng=rng, n_resamples=100)
+    return results(tally, settings.protocol, rng=rng, n_resamples=100, fewest=fewest)
 
 
 @given(st.integers(0, 10_000))
@@ -86,6 +88,22 @@ def test_slices_hold_every_trial_or_target_once_and_add_up_to_the_whole(
             for name in ("recall@20", "ndcg@20"):
                 whole = sum(one.trials * one.metrics[model][name].value for one in by_history)
                 assert whole / found.trials[scope] == pytest.approx(figures[scope][name].value)
+
+
+def test_ranges_with_few_shoppers_are_joined_to_their_neighbours() -> None:
+    # Shoppers by items in the history: 5 with 1, 2 with 4, 4 with 8, 1 with 20.
+    sizes = [1] * 5 + [4] * 2 + [8] * 4 + [20]
+    shoppers = [(list(range(size)), [59]) for size in sizes]
+
+    def ranges(fewest: int) -> list[tuple[str, int]]:
+        found = measure(FUTURE, shoppers, fewest=fewest)
+        return [(one.name, one.shoppers) for one in found.slices["history"]["all"]]
+
+    assert ranges(1) == [("1-2", 5), ("3-5", 2), ("6-10", 4), ("11-30", 1)]
+    assert ranges(3) == [("1-2", 5), ("3-30", 7)]
+    assert ranges(5) == [("1-2", 5), ("3-30", 7)]
+    assert ranges(8) == [("1-30", 12)]
+    assert ranges(100) == [("1-30", 12)]
 
 
 def test_with_one_target_a_trial_the_bands_too_add_up_to_the_whole() -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from shelfrank.bundle import strict
 from shelfrank_training.evaluate.bootstrap import LEVEL
 from shelfrank_training.evaluate.tally import SCOPES
+from shelfrank_training.standing import from_aggregates, stands_on
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,7 +78,7 @@ class Evaluation:
         """Return what must stand beside every figure."""
         epsilon = self.provenance.epsilon
         noise = "no noise" if epsilon is None else f"epsilon {epsilon:g}"
-        standing = "" if self.provenance.from_aggregates else " · not from aggregates"
+        standing = "" if from_aggregates(self.provenance.min_shoppers) else " · not from aggregates"
         return (
             f"min_shoppers {self.provenance.min_shoppers} · "
             f"max_items {self.provenance.max_items} a shopper · {noise}{standing}"
@@ -87,6 +89,7 @@ class Evaluation:
         return {
             "shoppers": self.results.shoppers["all"],
             "cutoff": self.cutoff.isoformat().replace("+00:00", "Z"),
+            "trained_until": strict.format_time(self.provenance.trained_until),
             "protocol": self.protocol,
             "metrics": _plain(self.results.metrics),
             "paired": _plain(self.results.paired),
@@ -115,8 +118,8 @@ class Evaluation:
                 "every_shopper": self.provenance.holdout.share == 0,
             },
             "min_shoppers": self.provenance.min_shoppers,
-            "from_aggregates": self.provenance.from_aggregates,
-            "stands_on": self.provenance.stands_on,
+            "from_aggregates": from_aggregates(self.provenance.min_shoppers),
+            "stands_on": stands_on(self.provenance.min_shoppers),
             "max_items": self.provenance.max_items,
             "epsilon": self.provenance.epsilon,
             "intervals": {

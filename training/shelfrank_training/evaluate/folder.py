@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from shelfrank.bundle.label_truth import AMBER_MIN_SHOPPERS, PROTECTED_MIN_SHOPPERS
 from shelfrank.types import ItemId
 from shelfrank_training.errors import DataError
 from shelfrank_training.evaluate.protocol import Universe
@@ -37,23 +36,6 @@ class Provenance:
     min_shoppers: int
     max_items: int
     epsilon: float | None
-
-    @property
-    def from_aggregates(self) -> bool:
-        """Whether the model counts as made from aggregates: nothing about fewer than 20."""
-        return self.min_shoppers >= AMBER_MIN_SHOPPERS
-
-    @property
-    def stands_on(self) -> str:
-        """What a figure of this model stands on, in words."""
-        if self.from_aggregates:
-            return f"from aggregates: every statistic covers at least {self.min_shoppers} shoppers"
-        kind = "unprotected " if self.min_shoppers < PROTECTED_MIN_SHOPPERS else ""
-        return (
-            f"not from aggregates: {kind}research figure, as a statistic may stand for as few as "
-            f"{self.min_shoppers} shopper{'s' * (self.min_shoppers != 1)}, and only "
-            f"{AMBER_MIN_SHOPPERS} and above count"
-        )
 
     @classmethod
     def parse(cls, data: bytes) -> Provenance:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from shelfrank_training.evaluate import bootstrap, metrics
 from shelfrank_training.evaluate.bootstrap import Estimate
-from shelfrank_training.evaluate.slices import BANDS, BUCKETS, CUTS, Cut, bucket_of
+from shelfrank_training.evaluate.slices import BANDS, BUCKETS, CUTS, Bucket, Cut, bucket_of
 from shelfrank_training.evaluate.tally import K_MAX, SCOPES, Scope
 
 if TYPE_CHECKING:
@@ -24,6 +24,10 @@ COVERAGE: Final = f"coverage@{K_MAX}"
 
 IN_SLICES: Final[tuple[str, ...]] = ("recall@20", "ndcg@20", "mrr@20")
 """What is stated of slices too: of few shoppers, fewer figures say more."""
+
+FEWEST: Final = 20
+"""Shoppers that a slice by history has at least, where there are as many at all: the interval of
+fewer looks narrow by chance, since a resample of two holds little else than the two."""
 
 Measure: TypeAlias = Callable[
     [npt.NDArray[np.bool_], npt.NDArray[np.int64], int], npt.NDArray[np.float64]
@@ -139,6 +143,7 @@ def results(
     *,
     rng: np.random.Generator,
     n_resamples: int = bootstrap.N_RESAMPLES,
+    fewest: int = FEWEST,
 ) -> Results:
     """State every figure with its interval.
 
@@ -147,10 +152,11 @@ def results(
         protocol: decides which metrics are stated.
         rng: for the bootstrap.
         n_resamples: how many draws.
+        fewest: shoppers; a slice by history with fewer is joined to its neighbour.
     """
     draws = list(bootstrap.draws(tally.n_shoppers, rng=rng, n_resamples=n_resamples))
     scopes = {
-        scope: _Scope(tally, scope, measures(protocol), draws)
+        scope: _Scope(tally, scope, measures(protocol), draws, fewest=fewest)
         for scope in SCOPES
         if tally.trials[scope].shopper
     }
@@ -194,6 +200,7 @@ class _Scope:
         scope: which.
         measured: what is stated of the whole scope, but for coverage.
         draws: of the bootstrap.
+        fewest: shoppers of a slice by history.
     """
 
     def __init__(
@@ -202,13 +209,15 @@ class _Scope:
         scope: Scope,
         measured: dict[str, tuple[Measure, int]],
         draws: list[npt.NDArray[np.uint16]],
+        *,
+        fewest: int,
     ) -> None:
         self._trials = tally.trials[scope]
         self._shopper = np.array(self._trials.shopper, dtype=np.intp)
         self._n_shoppers = tally.n_shoppers
         self._models = tally.models
         self._draws = draws
-        whole, *self._slices = _blocks(self._trials, measured)
+        whole, *self._slices = _blocks(self._trials, measured, fewest=fewest)
         by_k = {f"recall@{k}": (metrics.recall, k) for k in range(1, K_MAX + 1)}
         blocks = [replace(whole, measured=measured | by_k), *self._slices]
         self._samples = {model: self._sample(model, blocks, tally.band) for model in self._models}
@@ -290,12 +299,11 @@ class _Scope:
         return np.bincount(shopper, weights=values, minlength=self._n_shoppers).astype(np.float64)
 
 
-def _blocks(trials: Trials, measured: dict[str, tuple[Measure, int]]) -> list[_Block]:
+def _blocks(
+    trials: Trials, measured: dict[str, tuple[Measure, int]], *, fewest: int
+) -> list[_Block]:
     """Return the whole scope, then its slices."""
     n_targets = np.array(trials.n_targets, dtype=np.int64)
-    in_slices = {name: measured[name] for name in IN_SLICES if name in measured}
-    bucket = bucket_of(np.array(trials.n_known, dtype=np.int64))
-    in_band = np.array(trials.in_band, dtype=np.int64)
     whole = _Block(
         name="",
         cut=None,
@@ -304,31 +312,46 @@ def _blocks(trials: Trials, measured: dict[str, tuple[Measure, int]]) -> list[_B
         band=None,
         measured=measured,
     )
-    by_history = [
-        replace(
-            whole,
-            name=BUCKETS[at].name,
-            cut="history",
-            trials=np.flatnonzero(bucket == at),
-            n_targets=n_targets[bucket == at],
-            measured=in_slices,
-        )
-        for at in np.unique(bucket)
-    ]
+    in_slices = {name: measured[name] for name in IN_SLICES if name in measured}
+    slices = replace(whole, measured=in_slices)
+    in_band = np.array(trials.in_band, dtype=np.int64)
     by_popularity = [
         replace(
-            whole,
+            slices,
             name=name,
             cut="popularity",
             trials=np.flatnonzero(in_band[:, at]),
             n_targets=in_band[in_band[:, at] > 0, at],
             band=at,
-            measured=in_slices,
         )
         for at, name in enumerate(BANDS)
         if in_band[:, at].any()
     ]
-    return [whole, *by_history, *by_popularity]
+    return [whole, *_by_history(slices, trials, fewest=fewest), *by_popularity]
+
+
+def _by_history(whole: _Block, trials: Trials, *, fewest: int) -> list[_Block]:
+    """Cut by the length of the history, neighbours joined until each has enough shoppers."""
+    shopper = np.array(trials.shopper, dtype=np.intp)
+    bucket = bucket_of(np.array(trials.n_known, dtype=np.int64))
+    groups: list[list[int]] = [[]]
+    for at in np.unique(bucket).tolist():
+        if groups[-1] and np.unique(shopper[np.isin(bucket, groups[-1])]).size >= fewest:
+            groups.append([])
+        groups[-1].append(at)
+    # The last one found no neighbour behind it.
+    if len(groups) > 1 and np.unique(shopper[np.isin(bucket, groups[-1])]).size < fewest:
+        groups[-2:] = [groups[-2] + groups[-1]]
+    return [
+        replace(
+            whole,
+            name=Bucket(BUCKETS[group[0]].low, BUCKETS[group[-1]].high).name,
+            cut="history",
+            trials=np.flatnonzero(np.isin(bucket, group)),
+            n_targets=whole.n_targets[np.isin(bucket, group)],
+        )
+        for group in groups
+    ]
 
 
 def _coverage(

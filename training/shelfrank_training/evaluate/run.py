@@ -16,12 +16,13 @@ from shelfrank_training.evaluate.evaluation import Evaluation, LeftOut
 from shelfrank_training.evaluate.folder import read_provenance, read_universe
 from shelfrank_training.evaluate.histories import record
 from shelfrank_training.evaluate.protocol import ask
-from shelfrank_training.evaluate.results import results
+from shelfrank_training.evaluate.results import FEWEST, results
 from shelfrank_training.evaluate.shipped import open_shipped
 from shelfrank_training.evaluate.source import open_shoppers
 from shelfrank_training.evaluate.tally import Tally
 from shelfrank_training.events import Columns
 from shelfrank_training.progress import Silent
+from shelfrank_training.standing import from_aggregates, stands_on
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -104,6 +105,7 @@ def evaluate(
             settings.protocol,
             rng=np.random.default_rng(settings.seed),
             n_resamples=settings.n_resamples,
+            fewest=max(FEWEST, provenance.min_shoppers),
         )
     return Evaluation(
         results=measured,
@@ -174,8 +176,8 @@ def collect(
 
 def weaknesses(provenance: Provenance, cutoff: datetime) -> Iterator[str]:
     """Yield what weakens the figures, one sentence each."""
-    if not provenance.from_aggregates:
-        yield f"{provenance.stands_on[0].upper()}{provenance.stands_on[1:]}."
+    if not from_aggregates(provenance.min_shoppers):
+        yield f"{stands_on(provenance.min_shoppers).capitalize()}."
     late = provenance.trained_until > cutoff
     if provenance.holdout.share == 0:
         yield (
