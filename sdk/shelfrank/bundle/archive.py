@@ -30,7 +30,7 @@ CARD: Final = "model-card.json"
 # A device reads the whole file into memory, so this bounds what a hostile USB stick can cost. The
 # model is the large part; models of 100,000 items with int8 tables stay under 50 MB.
 MAX_BUNDLE_BYTES: Final = 256 * 1024 * 1024
-# 7 members are known today and 4 more are planned; the rest is room.
+# 8 members are known today and 3 more are planned; the rest is room.
 MAX_MEMBERS: Final = 32
 # Two rotations a year for 32 years.
 MAX_ROOTS: Final = 64
