@@ -13,6 +13,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from shelfrank_training.models.narrow import Coded, unsigned
 from shelfrank_training.models.tables import PairTable
 
 if TYPE_CHECKING:
@@ -76,13 +77,13 @@ class Popularity(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no 
             float(np.quantile(items[of == category], NEW_ITEM_QUANTILE))
             for category in range(X.space.n_categories)
         ]
-        self.row_ = (self.weight * np.array([*items, *categories, everywhere])).astype(np.float32)
+        self.row_ = Coded.nearest(self.weight * np.array([*items, *categories, everywhere]))
         return self
 
     def part(self, state: HistoryState, inputs: GraphInputs) -> npt.NDArray[np.float64]:
         """See `Part.part`."""
         check_is_fitted(self)
-        return self.row_[inputs.candidate].astype(np.float64)
+        return self.row_.values[inputs.candidate].astype(np.float64)
 
 
 class Next(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
@@ -100,7 +101,7 @@ class Next(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
             the rate grows with the number of shoppers, and in a large shop nothing else would
             matter inside a visit.
         start_weight: of the items of the visit before.
-        top: targets kept per source.
+        top: targets kept per source; None: see `PairTable.of`.
         start_shrink: shoppers added to observed and expected, against chance in small counts.
     """
 
@@ -111,7 +112,7 @@ class Next(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
         weight: float = 30.0,
         bend: float = 10.0,
         start_weight: float = 0.2,
-        top: int = TOP_TARGETS,
+        top: int | None = TOP_TARGETS,
         start_shrink: float = 20.0,
     ) -> None:
         self.weight = weight
@@ -175,12 +176,14 @@ class Affinity(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no ty
     Args:
         weight: of this part.
         shrink: shoppers added to observed and expected, against chance in small counts.
-        top: targets kept per source.
+        top: targets kept per source; None: see `PairTable.of`.
     """
 
     name: Final = "affinity"
 
-    def __init__(self, weight: float = 0.18, shrink: float = 5.0, top: int = TOP_TARGETS) -> None:
+    def __init__(
+        self, weight: float = 0.18, shrink: float = 5.0, top: int | None = TOP_TARGETS
+    ) -> None:
         self.weight = weight
         self.shrink = shrink
         self.top = top
@@ -221,7 +224,7 @@ class Category(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no ty
     Args:
         weight: of this part.
         shrink: shoppers added to observed and expected.
-        top: target categories kept per source.
+        top: target categories kept per source; None: see `PairTable.of`.
         alone: how much more an item without any published pair counts as a source; one with
             `TOP_TARGETS` pairs or more counts once, in between it falls evenly.
     """
@@ -232,7 +235,7 @@ class Category(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no ty
         self,
         weight: float = 0.20,
         shrink: float = 100.0,
-        top: int = TOP_CATEGORIES,
+        top: int | None = TOP_CATEGORIES,
         alone: float = 0.5,
     ) -> None:
         self.weight = weight
@@ -261,10 +264,10 @@ class Category(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no ty
             n_targets=n_numbers,
             top=self.top,
         )
-        self.category_of_ = X.space.category_of.astype(np.int32)
+        self.category_of_ = X.space.category_of.astype(unsigned(n_numbers))
         n_pairs = np.bincount(X.pairs.source, minlength=X.space.n_items)
         missing = 1 - np.minimum(n_pairs / TOP_TARGETS, 1)
-        self.source_weight_ = (1 + self.alone * missing).astype(np.float32)
+        self.source_weight_ = Coded.nearest(1 + self.alone * missing)
         return self
 
     def part(self, state: HistoryState, inputs: GraphInputs) -> npt.NDArray[np.float64]:
@@ -272,7 +275,7 @@ class Category(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no ty
         check_is_fitted(self)
         dense = self.table_.spread(
             self.category_of_[state.past_item].astype(np.int64),
-            state.past_activity * self.source_weight_[state.past_item],
+            state.past_activity * self.source_weight_.values[state.past_item],
         )
         part: npt.NDArray[np.float64] = dense[self.category_of_[inputs.candidate]]
         return part
