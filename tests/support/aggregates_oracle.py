@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import Counter, defaultdict
+from dataclasses import replace
 from itertools import combinations, pairwise
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ import pyarrow.compute as pc
 
 from shelfrank_training.aggregates.withholding import (
     Shown,
+    withhold_again,
     withhold_categories,
     withhold_items,
     withhold_next,
@@ -66,10 +68,13 @@ def expected(
         places = [names.index(name) if (name := category_of[i]) else -1 for i in published]
         found = withhold_categories(shown, np.array(places), found, total=total, k=k)
     of_items, of_categories = rows_of(shown, ids), rows_of(found, names)
+    coming_back = returns(lines, ids, k)
+    coming_back = withhold_again(units, pairs, coming_back, n_items=len(category_of), k=k)
+    again = rows_of(replace(shown, following=coming_back), ids)[2]
     return {
         "items": of_items[0],
         "pairs": of_items[1],
-        "next": of_items[2],
+        "next": sorted([*of_items[2], *again], key=lambda row: [str(cell) for cell in row[:3]]),
         "repeats": of_items[3],
         "categories": of_categories[0],
         "category_pairs": of_categories[1],
@@ -198,6 +203,27 @@ def counted(lines: Sequence[Line], unit: Callable[[Line], str | None], end: date
     ]
 
 
+def returns(lines: Sequence[Line], ids: Sequence[str], k: int) -> pa.Table:
+    """Return how many come back to an item in a visit, where at least `k` do."""
+    found: defaultdict[str, list[int]] = defaultdict(list)
+    for shopper in {line.shopper for line in lines}:
+        mine = [line for line in lines if line.shopper == shopper]
+        for (item, _), distance in steps(in_order(mine, lambda line: line.item), same=True).items():
+            found[item].append(distance)
+    rows: Rows = [
+        (
+            item,
+            item,
+            "visit",
+            len(far),
+            sum(round(1000 * math.exp(-(d - 1) / 4)) for d in far),
+            sum(far),
+        )
+        for item, far in found.items()
+    ]
+    return tables([[], [], rows, [], []], ids, k).following
+
+
 def in_order(mine: Sequence[Line], unit: Callable[[Line], str | None]) -> list[Visit]:
     """Return a shopper's visits by start; those that start at one moment are one."""
     start_of: dict[str, datetime] = {}
@@ -209,15 +235,20 @@ def in_order(mine: Sequence[Line], unit: Callable[[Line], str | None]) -> list[V
     return list(visits.items())
 
 
-def steps(visits: Sequence[Visit]) -> dict[tuple[str, str], int]:
-    """Return the smallest number of moments from one unit to a later one in a visit, up to 20."""
+def steps(visits: Sequence[Visit], *, same: bool = False) -> dict[tuple[str, str], int]:
+    """Return the smallest number of moments from one unit to a later one in a visit, up to 20.
+
+    From one to another or, with `same`, from one to itself.
+    """
     nearest: dict[tuple[str, str], int] = {}
     for _, inside in visits:
         moments = sorted({time for _, time, _ in inside})
         for one, time, _ in inside:
             for other, later, _ in inside:
                 distance = moments.index(later) - moments.index(time)
-                if one is None or other is None or one == other or not 1 <= distance <= 20:
+                if one is None or other is None or (one == other) is not same:
+                    continue
+                if not 1 <= distance <= 20:
                     continue
                 nearest[one, other] = min(distance, nearest.get((one, other), distance))
     return nearest

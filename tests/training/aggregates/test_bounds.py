@@ -80,7 +80,9 @@ class Shop:
         self._expressions = {
             "items": c.popularity(units, end=END, half_life_days=28),
             "pairs": c.pairs(units),
-            "next": c.following(units, c.steps_in_visit(units)),
+            "next": c.following(units, c.steps_in_visit(units)).union(
+                c.next_in_visit(c.returns_in_visit(units)).mutate(scope=ibis.literal("visit"))
+            ),
             "repeats": c.repeats(units),
             "categories": c.popularity(by_category, end=END, half_life_days=28),
             "category_pairs": c.pairs(by_category),

@@ -6,10 +6,12 @@ from collections import Counter
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from shelfrank_training.aggregates import tiny
 from shelfrank_training.aggregates.disclosure import Overlaps, crowded
+from shelfrank_training.aggregates.withholding import withhold_again
 from support.disclosure_oracle import (
     Row,
     TinyShop,
@@ -197,6 +199,25 @@ def test_that_a_pair_is_empty_can_follow() -> None:
 
     assert ("X",) in rows
     assert proved(left, rows)["a", "b"] == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("n_items", "shoppers", "kept"), [(3, 20, False), (3, 19, True), (4, 38, True), (4, 39, False)]
+)
+def test_that_shoppers_come_back_to_an_item_does_not_prove_where_they_were_in_between(
+    n_items: int, shoppers: int, kept: bool
+) -> None:
+    # Nobody has published pairs; with k = 20 each of the others may hide 19.
+    def table(**columns: list[int]) -> pa.Table:
+        return pa.table({name: pa.array(values, pa.int64()) for name, values in columns.items()})
+
+    items = table(unit=[0, 1], shoppers=[90, 90])
+    pairs = table(unit=[], other=[], shoppers=[])
+    again = table(unit=[0, 2], next=[0, 2], shoppers=[shoppers, shoppers])
+
+    found = withhold_again(items, pairs, again, n_items=n_items, k=20)
+
+    assert found["unit"].to_pylist() == ([0] if kept else [])
 
 
 @pytest.mark.parametrize("name", CASES)

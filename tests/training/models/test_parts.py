@@ -69,6 +69,7 @@ def numbers(*rows: tuple[int, int, float, float]) -> PairCounts:
 
 SMALL = Counts(
     space=ItemSpace.of(("a", "b", "c"), (None, None, None)),
+    min_shoppers=20,
     n_shoppers=1000,
     n_category_shoppers=1000,
     pair_noise=0.0,
@@ -77,6 +78,7 @@ SMALL = Counts(
     item_weight=np.array([99.0, 49.0, 24.0]),
     pairs=numbers(),
     next_in_visit=numbers(),
+    again_in_visit=np.zeros(3),
     next_visit=numbers(),
     repeat_gap_days=np.zeros(0),
     repeat_shoppers=np.zeros(0),
@@ -222,6 +224,31 @@ def test_next_in_a_visit_counts_forwards_whole_and_backwards_half() -> None:
     assert after(1) == pytest.approx([backwards, 0, 0], rel=0.01)
     assert after(0, rank=4) == pytest.approx([0, forwards / math.e, 0], rel=0.01)
     assert after(0, visit=2) == pytest.approx([0, 0, 0])
+
+
+def test_an_item_of_the_visit_counts_as_often_as_shoppers_come_back_to_it() -> None:
+    found = replace(SMALL, again_in_visit=np.array([30.0, 0.0, 5.0]))
+    part = Next(again_weight=100.0).fit(found)
+    reader = HistoryReader().fit(found)
+
+    def after(item: int, *, rank: int = 0, visit: int = 0) -> npt.NDArray[np.float64]:
+        asked = question([(item, VIEW, 0.0, visit, rank)], [0, 1, 2])
+        return part.part(reader.read(asked), asked)
+
+    usual = 35 / 125
+    of_a = 100 * (30 + 20 * usual) / (100 + 20)
+    of_b = 100 * (min(19, 50 * usual) + 20 * usual) / (50 + 20)
+    assert after(0) == pytest.approx([of_a, 0, 0], rel=0.01)
+    assert after(1) == pytest.approx([0, of_b, 0], rel=0.01)
+    assert after(0, rank=8) == pytest.approx([of_a / math.e, 0, 0], rel=0.01)
+    assert after(0, visit=1) == pytest.approx([0, 0, 0])
+
+
+def test_where_nobody_comes_back_an_item_of_the_visit_gets_nothing() -> None:
+    part = Next().fit(SMALL)
+    asked = question([(0, VIEW, 0.0, 0, 0)], [0, 1, 2])
+
+    assert part.part(HistoryReader().fit(SMALL).read(asked), asked) == pytest.approx([0, 0, 0])
 
 
 def test_next_at_the_start_of_a_visit_is_the_lift_of_the_visit_before() -> None:

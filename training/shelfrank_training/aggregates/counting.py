@@ -347,7 +347,7 @@ def _max_rows(name: str, max_items: int) -> int:
     bounds = {
         "pairs": ordered_pairs // 2,
         "category_pairs": ordered_pairs // 2,
-        "next": 2 * ordered_pairs,  # one for each scope
+        "next": 2 * ordered_pairs + max_items,  # one for each scope, and coming back to an item
         "category_next": 2 * ordered_pairs,
     }
     return bounds.get(name, max_items)

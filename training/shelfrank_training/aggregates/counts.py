@@ -144,6 +144,22 @@ def steps_in_visit(contributions: Table) -> Table:
         unit, next, distance (1 to `MAX_DISTANCE`), shoppers; a shopper counts once for a unit and
         its next.
     """
+    return _steps(contributions, again=False)
+
+
+def returns_in_visit(contributions: Table) -> Table:
+    """Count the shoppers who come back to a unit later in the same visit, by distance.
+
+    Args:
+        contributions: shopper, unit, visit, moment.
+
+    Returns:
+        As `steps_in_visit`; next is the unit itself.
+    """
+    return _steps(contributions, again=True)
+
+
+def _steps(contributions: Table, *, again: bool) -> Table:
     steps = contributions.select("shopper", "visit", "unit", "moment").distinct()
     later = steps.select(
         shopper_=steps.shopper, visit_=steps.visit, next=steps.unit, later=steps.moment
@@ -153,7 +169,7 @@ def steps_in_visit(contributions: Table) -> Table:
         [
             steps.shopper == later.shopper_,
             steps.visit == later.visit_,
-            steps.unit != later.next,
+            steps.unit == later.next if again else steps.unit != later.next,
             later.later > steps.moment,
             later.later <= steps.moment + MAX_DISTANCE,
         ],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import ibis
@@ -13,6 +13,7 @@ from shelfrank_training.aggregates import counts
 from shelfrank_training.aggregates.folder import schema
 from shelfrank_training.aggregates.withholding import (
     Shown,
+    withhold_again,
     withhold_categories,
     withhold_items,
     withhold_next,
@@ -110,6 +111,7 @@ class Publisher:
         units = self._only(units, items)
         steps = keep(self._engine, counts.steps_in_visit(units))
         following = withhold_next(items, pairs, self._count("next", counts.following(units, steps)))
+        again = self._again(units, catalog, items, pairs)
         shown = Shown(
             units=items,
             pairs=pairs,
@@ -119,7 +121,21 @@ class Publisher:
         )
         names = catalog.table["item_id"].combine_chunks()
         tables = ("items", "pairs", "next", "repeats")
-        return self._publish(tables, shown, names) | self._categories(units, catalog, shown, total)
+        complete = replace(shown, following=_in_order([following, again]))
+        published = self._publish(tables, complete, names)
+        return published | self._categories(units, catalog, shown, total)
+
+    def _again(
+        self, units: Table, catalog: CatalogTable, items: pa.Table, pairs: pa.Table
+    ) -> pa.Table:
+        """Count who comes back to an item in a visit: rows of `next` from an item to itself."""
+        returns = counts.next_in_visit(counts.returns_in_visit(units))
+        found = self._count("returns", returns.mutate(scope=ibis.literal("visit")))
+        self._n_counted["next"] += self._n_counted.pop("returns")
+        n_countable = pc.sum(pc.invert(catalog.table["sensitive"])).as_py() or 0
+        return withhold_again(
+            items, pairs, found, n_items=n_countable, k=self._settings.min_shoppers
+        )
 
     def _categories(
         self, units: Table, catalog: CatalogTable, shown: Shown, total: int
@@ -184,6 +200,12 @@ class Publisher:
     def _only(self, units: Table, items: pa.Table) -> Table:
         published = ibis.memtable(items.select(["unit"]))
         return keep(self._engine, units.semi_join(published, "unit"))
+
+
+def _in_order(following: Sequence[pa.Table]) -> pa.Table:
+    columns = following[0].column_names
+    together = pa.concat_tables([rows.select(columns) for rows in following])
+    return together.sort_by([(key, "ascending") for key in ("unit", "next", "scope")])
 
 
 def _named(name: str, found: pa.Table, names: pa.Array) -> pa.Table:

@@ -28,7 +28,8 @@ class Shown:
     Attributes:
         units: unit, shoppers, weight.
         pairs: unit, other, shoppers.
-        following: unit, next, scope, shoppers, weight, distance.
+        following: unit, next, scope, shoppers, weight, distance; without those who come back to
+            a unit, which `withhold_again` is about.
         repeats: unit, gap_days, shoppers.
         steps: unit, next, distance, shoppers: the rows of `following` in a visit, by distance. Not
             published, but weights and distances tell much of it.
@@ -60,6 +61,32 @@ def withhold_next(items: pa.Table, pairs: pa.Table, following: pa.Table) -> pa.T
     """Return the rows of published pairs: whoever has one after the other has both."""
     steps = _rows(_column(items, "unit"), following)
     return _only(following, _overlaps(items, pairs).between(steps.one, steps.other) > 0)
+
+
+def withhold_again(
+    items: pa.Table, pairs: pa.Table, again: pa.Table, *, n_items: int, k: int
+) -> pa.Table:
+    """Return the rows about coming back to an item that may be published.
+
+    Who comes back after a while was elsewhere in between. If more come back than published pairs
+    of the item and k - 1 in all but one of its other pairs explain, none of those can be empty.
+
+    Args:
+        items: see `Shown`.
+        pairs: see `Shown`.
+        again: rows of `Shown.following` from an item to itself.
+        n_items: items that can be counted.
+        k: the threshold.
+    """
+    found = _overlaps(items, pairs)
+    place = np.searchsorted(_column(items, "unit"), _column(again, "unit"))
+    inside = np.isin(_column(again, "unit"), _column(items, "unit"))
+    ends = np.concatenate([found.first, found.second])
+    shared = np.bincount(ends, np.tile(found.shared, 2), minlength=found.sizes.size)
+    n_hidden = n_items - 1 - np.bincount(ends, minlength=found.sizes.size)
+    explained = np.append(shared + np.maximum(n_hidden - 1, 0) * (k - 1), 0)
+    place = np.minimum(place, found.sizes.size)
+    return _only(again, inside & (_column(again, "shoppers") <= explained[place]))
 
 
 def withhold_categories(

@@ -20,6 +20,7 @@ from shelfrank_training.export.writer import INT64, GraphWriter
 from shelfrank_training.models.blend import Blend
 from shelfrank_training.models.history import HistoryReader
 from shelfrank_training.models.parts import (
+    AGAIN_DECAY,
     RANK_DECAY,
     Affinity,
     Category,
@@ -196,12 +197,17 @@ def _convert_next(scope: Any, operator: Any, container: Any) -> None:
     inside = _spread(
         write, "in_visit", part.in_visit_, call.input["event_item"], write.node("Mul", pull, now)
     )
+    still = write.node("Exp", write.node("Mul", rank, write.number("again_rate", -1 / AGAIN_DECAY)))
+    again = write.constant("again", part.again_)
+    again = write.node("Gather", again, call.input["event_item"], axis=0)
+    again = write.node("Mul", again, write.node("Mul", still, now))
+    again = write.scatter_add(part.again_.size, call.input["event_item"], again)
     before = write.to_float(
         write.node("Equal", call.input["visit_number"], write.integers("before", 1))
     )
     weight = write.node("Mul", call.input["visit_weight"], before)
     at_start = _spread(write, "at_start", part.at_start_, call.input["visit_item"], weight)
-    dense = write.node("Add", inside, at_start)
+    dense = write.node("Add", write.node("Add", inside, again), at_start)
     write.into(call.outputs[0], "Gather", dense, call.input["candidate"], axis=0)
 
 

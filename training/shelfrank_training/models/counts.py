@@ -45,6 +45,7 @@ class Counts:
 
     Attributes:
         space: the rows.
+        min_shoppers: what every published number covers.
         n_shoppers: what all shoppers count in items: how many there are or, with epsilon, where one
             of many items counts in part, fewer.
         n_category_shoppers: likewise in categories.
@@ -53,7 +54,9 @@ class Counts:
         item_shoppers: float64, shape (n_items,).
         item_weight: float64, shape (n_items,), recency-weighted shoppers.
         pairs: items with the same shopper, both directions.
-        next_in_visit: ordered pairs inside one visit.
+        next_in_visit: ordered pairs of different items inside one visit.
+        again_in_visit: float64, shape (n_items,), shoppers who come back to the item later in the
+            same visit; 0 where that is not published.
         next_visit: ordered pairs from one visit to the shopper's next.
         repeat_gap_days: float64, shape (G,), upper bounds of the gaps between repeat purchases, all
             items, or all categories where items have none.
@@ -63,6 +66,7 @@ class Counts:
     """
 
     space: ItemSpace
+    min_shoppers: int
     n_shoppers: int
     n_category_shoppers: int
     pair_noise: float
@@ -71,6 +75,7 @@ class Counts:
     item_weight: npt.NDArray[np.float64]
     pairs: PairCounts
     next_in_visit: PairCounts
+    again_in_visit: npt.NDArray[np.float64]
     next_visit: PairCounts
     repeat_gap_days: npt.NDArray[np.float64]
     repeat_shoppers: npt.NDArray[np.float64]
@@ -89,8 +94,10 @@ class Counts:
         repeats = _Columns(aggregates, "repeats" if found else "category_repeats")
         gaps, shoppers = _by_gap(repeats.numbers("gap_days"), repeats.numbers("shoppers"))
         categories = _Columns(aggregates, "categories")
+        inside = following.pairs("item_id", "next_item_id", space.rows_of, in_visit)
         return cls(
             space=space,
+            min_shoppers=aggregates.info.min_shoppers,
             n_shoppers=_total(aggregates, "items"),
             n_category_shoppers=_total(aggregates, "categories"),
             pair_noise=_noise(aggregates, "pairs"),
@@ -98,7 +105,8 @@ class Counts:
             item_shoppers=_spread(rows, items.numbers("shoppers"), space.n_items),
             item_weight=_spread(rows, items.numbers("weight") / WEIGHT_UNIT, space.n_items),
             pairs=_both(_Columns(aggregates, "pairs").pairs("item_id", "other_id", space.rows_of)),
-            next_in_visit=following.pairs("item_id", "next_item_id", space.rows_of, in_visit),
+            next_in_visit=_different(inside),
+            again_in_visit=_again(inside, space.n_items),
             next_visit=following.pairs("item_id", "next_item_id", space.rows_of, ~in_visit),
             repeat_gap_days=gaps,
             repeat_shoppers=shoppers,
@@ -157,6 +165,21 @@ class _Columns:
             shoppers=shoppers[inside],
             weight=weight[inside],
         )
+
+
+def _different(pairs: PairCounts) -> PairCounts:
+    kept = pairs.source != pairs.target
+    return PairCounts(
+        source=pairs.source[kept],
+        target=pairs.target[kept],
+        shoppers=pairs.shoppers[kept],
+        weight=pairs.weight[kept],
+    )
+
+
+def _again(pairs: PairCounts, n_items: int) -> npt.NDArray[np.float64]:
+    same = pairs.source == pairs.target
+    return _spread(pairs.source[same], pairs.shoppers[same], n_items)
 
 
 def _both(pairs: PairCounts) -> PairCounts:
