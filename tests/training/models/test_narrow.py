@@ -46,7 +46,7 @@ def test_a_level_not_below_is_at_most_three_percent_above(sizes: list[float]) ->
 
 def test_levels_that_nobody_uses_are_not_stored() -> None:
     assert Coded.not_below(np.array([4.0, 4.0, 1.0])).levels.tolist() == [1.0, 4.0]
-    assert Coded.not_below(np.zeros(3)).stored_bytes == 3 + 4
+    assert Coded.not_below(np.zeros(3)).stored_bytes == 4
     assert Coded.nearest(np.array([2.0, -1.0, 2.0])).stored_bytes == 3 + 2 * 4
 
 

@@ -198,10 +198,10 @@ def _convert_next(scope: Any, operator: Any, container: Any) -> None:
         write, "in_visit", part.in_visit_, call.input["event_item"], write.node("Mul", pull, now)
     )
     still = write.node("Exp", write.node("Mul", rank, write.number("again_rate", -1 / AGAIN_DECAY)))
-    again = write.constant("again", part.again_)
+    again = write.coded("again", part.again_)
     again = write.node("Gather", again, call.input["event_item"], axis=0)
     again = write.node("Mul", again, write.node("Mul", still, now))
-    again = write.scatter_add(part.again_.size, call.input["event_item"], again)
+    again = write.scatter_add(part.again_.codes.size, call.input["event_item"], again)
     before = write.to_float(
         write.node("Equal", call.input["visit_number"], write.integers("before", 1))
     )
@@ -233,11 +233,8 @@ def _convert_category(scope: Any, operator: Any, container: Any) -> None:
     category_of = write.constant("category_of", part.category_of_)
     of_items = write.to_int64(write.node("Gather", category_of, call.input["past_item"], axis=0))
     active = call.input["past_activity"]
-    if part.source_weight_.levels.size > 1:
-        weight = write.coded("source_weight", part.source_weight_)
-        weight = write.node("Gather", weight, call.input["past_item"], axis=0)
-    else:
-        weight = write.constant("source_weight", part.source_weight_.levels)
+    weight = write.coded("source_weight", part.source_weight_)
+    weight = write.node("Gather", weight, call.input["past_item"], axis=0)
     # Added up by category first: a long history has many items, but few categories.
     total = write.scatter_add(part.table_.n_targets, of_items, write.node("Mul", active, weight))
     source = write.node("Unique", of_items, sorted=1)

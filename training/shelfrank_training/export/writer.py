@@ -120,8 +120,12 @@ class GraphWriter:
         """Return the float32 numbers that bytes stand for.
 
         They depend on constants alone, so onnxruntime computes them once, when it loads the graph:
-        a row takes one byte in the file and four in memory.
+        a row takes one byte in the file, or none where all rows have one number, and four in
+        memory.
         """
+        if numbers.levels.size == 1:
+            size = self.integers("size", numbers.codes.size)
+            return self.node("Expand", self.constant(f"{name}_level", numbers.levels), size)
         codes = self.to_int64(self.constant(f"{name}_code", numbers.codes))
         return self.node("Gather", self.constant(f"{name}_level", numbers.levels), codes, axis=0)
 

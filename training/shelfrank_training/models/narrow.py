@@ -85,8 +85,8 @@ class Coded:
 
     @property
     def stored_bytes(self) -> int:
-        """What it takes in a file."""
-        return self.codes.nbytes + self.levels.nbytes
+        """What it takes in a file: no codes where all rows have one number."""
+        return self.levels.nbytes + (self.codes.nbytes if self.levels.size > 1 else 0)
 
 
 def unsigned(count: int) -> npt.DTypeLike:

@@ -138,7 +138,7 @@ class Next(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
         follow = X.next_visit
         lift = _log_lift(follow, X.item_shoppers, X.n_shoppers, shrink=self.start_shrink)
         self.at_start_ = self._table(X, follow.source, follow.target, self.start_weight * lift)
-        self.again_ = (self.again_weight * self._again(X)).astype(np.float32)
+        self.again_ = Coded.nearest(self.again_weight * self._again(X))
         return self
 
     def _again(self, X: Counts) -> npt.NDArray[np.float64]:
@@ -181,7 +181,7 @@ class Next(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
         dense += self.at_start_.spread(state.visit_item[before], state.visit_weight[before])
         still = np.exp(-inputs.event_rank[now].astype(np.float64) / AGAIN_DECAY)
         own = inputs.event_item[now]
-        dense += np.bincount(own, weights=still * self.again_[own], minlength=dense.size)
+        dense += np.bincount(own, weights=still * self.again_.values[own], minlength=dense.size)
         part: npt.NDArray[np.float64] = dense[inputs.candidate]
         return part
 

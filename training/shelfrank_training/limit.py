@@ -1,0 +1,148 @@
+"""Make a model whose bundle is no larger than asked: fewer pairs, and at last fewer items."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from shelfrank_training.errors import DataError
+from shelfrank_training.export.graph import export
+from shelfrank_training.models.blend import Blend
+from shelfrank_training.models.counts import Counts
+from shelfrank_training.models.size import everything, fewest_bytes, part_bytes, within
+from shelfrank_training.models.space import ItemSpace
+from shelfrank_training.publish.catalog import write_catalog
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from shelfrank_training.aggregates.folder import Aggregates
+    from shelfrank_training.export.graph import Exported
+    from shelfrank_training.progress import Progress
+    from shelfrank_training.publish.catalog import CatalogRow
+
+SHIPPED: Final = ("model.onnx", "catalog.bin", "label.json", "golden.json", "policy.toml")
+"""Files of a model folder that go into the bundle."""
+
+REST_BYTES: Final = 16 * 1024
+"""Room for what only `bundle build` adds: manifest (3 KB), signatures, roots (1 KB each), headers of the
+archive, dates in the label, a model card. Rules, texts and aliases of a shop count there too."""
+
+# Before the first graph is written: nodes (12 KB), golden vectors (11 KB), label (6 KB), with as much
+# again in reserve. Only decides whether items must go; pairs are chosen by what the first graph took.
+_FIRST_GUESS: Final = 56 * 1024
+
+# A graph of other pairs has other lengths in its headers and other digits in its golden vectors.
+_MARGIN: Final = 512
+
+_ATTEMPTS: Final = 4
+
+# The estimate for a part of the catalog is by average; each step takes so much off until it fits.
+_SHRINK: Final = 0.97
+
+Files = dict[str, bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limited:
+    """A model within its limit.
+
+    Attributes:
+        blend: fitted, trimmed.
+        exported: its graph.
+        rows: the items that stayed.
+        files: the model folder.
+    """
+
+    blend: Blend
+    exported: Exported
+    rows: Sequence[CatalogRow]
+    files: Files
+
+
+def bundle_bytes(files: Mapping[str, bytes]) -> int:
+    """Return the most that the bundle of a model folder takes, all of its members together.
+
+    Args:
+        files: the folder by name; what stays at home does not count.
+    """
+    return sum(len(files[name]) for name in SHIPPED if name in files) + REST_BYTES
+
+
+def fit_within(
+    aggregates: Aggregates,
+    rows: Sequence[CatalogRow],
+    *,
+    limit: int,
+    write: Callable[[Blend, Exported, Sequence[CatalogRow]], Files],
+    seed: int,
+    progress: Progress,
+) -> Limited:
+    """Fit the parts, keep what is worth most, and convert it into one checked graph.
+
+    Items leave the catalog, the least popular first, only where even `FEWEST` targets a source do not
+    fit.
+
+    Args:
+        aggregates: what is learned from.
+        rows: the items of the shop.
+        limit: most bytes of the bundle file.
+        write: makes the model folder of what was chosen.
+        seed: of the questions that graph and estimators are compared on.
+        progress: who hears about the steps.
+
+    Raises:
+        DataError: the limit cannot be met.
+        ParityError: graph and estimators disagree.
+    """
+    with progress.stage("fit every pair"):
+        full, counts = _fit(aggregates, rows)
+        fewer = _fewer_items(rows, full, counts, room=limit - REST_BYTES - _FIRST_GUESS)
+        if not fewer:
+            raise _impossible(limit, _FIRST_GUESS + REST_BYTES)
+        if len(fewer) < len(rows):
+            rows = fewer
+            full, counts = _fit(aggregates, rows)
+    rest = _FIRST_GUESS + REST_BYTES + len(write_catalog(rows))
+    for _ in range(_ATTEMPTS):
+        with progress.stage("choose pairs, export and compare"):
+            blend = within(full, budget=limit - rest)
+            exported = export(blend, rng=np.random.default_rng(seed))
+            files = write(blend, exported, rows)
+        took, before = bundle_bytes(files), rest
+        rest = took - sum(part_bytes(part) for part in blend.parts_) + _MARGIN
+        # Enough when it fits and another look could not add what anybody would notice.
+        if took <= limit and before - rest <= _MARGIN:
+            return Limited(blend=blend, exported=exported, rows=rows, files=files)
+    raise _impossible(limit, took)
+
+
+def _fit(aggregates: Aggregates, rows: Sequence[CatalogRow]) -> tuple[Blend, Counts]:
+    space = ItemSpace.of([row.item_id for row in rows], [row.category for row in rows])
+    counts = Counts.of(aggregates, space)
+    return everything(Blend()).fit(counts), counts
+
+
+def _fewer_items(
+    rows: Sequence[CatalogRow], full: Blend, counts: Counts, *, room: int
+) -> Sequence[CatalogRow]:
+    """Return as many items, the most popular first, as fit with their fewest pairs; maybe none."""
+    popularity = dict(zip(counts.space.item_ids, counts.item_shoppers.tolist(), strict=True))
+    ranked = sorted(rows, key=lambda row: (-popularity[row.item_id], row.item_id))
+    each = fewest_bytes(full) / len(rows)
+    kept = len(rows)
+    while kept:
+        needed = len(write_catalog(ranked[:kept])) + kept * each
+        if needed <= room:
+            break
+        kept = min(int(kept * room / needed), int(kept * _SHRINK)) if room > 0 else 0
+    return ranked[:kept]
+
+
+def _impossible(limit: int, least: int) -> DataError:
+    return DataError(
+        f"a bundle of this shop cannot be made in {limit:,} bytes, it takes at least {least:,}",
+        hint="raise --size-limit",
+    )
