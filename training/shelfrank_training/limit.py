@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from shelfrank_training.errors import DataError
+from shelfrank_training.export.folder import model_files
 from shelfrank_training.export.graph import export
 from shelfrank_training.models.blend import Blend
+from shelfrank_training.models.choice import everything, fewest_bytes, within
 from shelfrank_training.models.counts import Counts
-from shelfrank_training.models.size import everything, fewest_bytes, part_bytes, within
+from shelfrank_training.models.size import part_bytes
 from shelfrank_training.models.space import ItemSpace
 from shelfrank_training.publish.catalog import write_catalog
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from shelfrank_training.aggregates.folder import Aggregates
     from shelfrank_training.export.graph import Exported
@@ -27,11 +29,13 @@ SHIPPED: Final = ("model.onnx", "catalog.bin", "label.json", "golden.json", "pol
 """Files of a model folder that go into the bundle."""
 
 REST_BYTES: Final = 16 * 1024
-"""Room for what only `bundle build` adds: manifest (3 KB), signatures, roots (1 KB each), headers of the
-archive, dates in the label, a model card. Rules, texts and aliases of a shop count there too."""
+"""Room for what only `bundle build` adds: manifest (3 KB), signatures, roots (1 KB each), headers
+of the archive, dates in the label, a model card. A shop's rules, texts and aliases count there
+too."""
 
-# Before the first graph is written: nodes (12 KB), golden vectors (11 KB), label (6 KB), with as much
-# again in reserve. Only decides whether items must go; pairs are chosen by what the first graph took.
+# Before the first graph is written: nodes (12 KB), golden vectors (11 KB), label (6 KB), with as
+# much again in reserve. Only decides whether items must go; how many pairs stay is decided by what
+# the first graph took.
 _FIRST_GUESS: Final = 56 * 1024
 
 # A graph of other pairs has other lengths in its headers and other digits in its golden vectors.
@@ -41,8 +45,6 @@ _ATTEMPTS: Final = 4
 
 # The estimate for a part of the catalog is by average; each step takes so much off until it fits.
 _SHRINK: Final = 0.97
-
-Files = dict[str, bytes]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +61,7 @@ class Limited:
     blend: Blend
     exported: Exported
     rows: Sequence[CatalogRow]
-    files: Files
+    files: dict[str, bytes]
 
 
 def bundle_bytes(files: Mapping[str, bytes]) -> int:
@@ -75,21 +77,21 @@ def fit_within(
     aggregates: Aggregates,
     rows: Sequence[CatalogRow],
     *,
+    policy: bytes | None,
     limit: int,
-    write: Callable[[Blend, Exported, Sequence[CatalogRow]], Files],
     seed: int,
     progress: Progress,
 ) -> Limited:
     """Fit the parts, keep what is worth most, and convert it into one checked graph.
 
-    Items leave the catalog, the least popular first, only where even `FEWEST` targets a source do not
-    fit.
+    Items leave the catalog, the least popular first, only where even `FEWEST` targets a source do
+    not fit.
 
     Args:
         aggregates: what is learned from.
         rows: the items of the shop.
+        policy: ``policy.toml`` as it was written, or None.
         limit: most bytes of the bundle file.
-        write: makes the model folder of what was chosen.
         seed: of the questions that graph and estimators are compared on.
         progress: who hears about the steps.
 
@@ -106,11 +108,12 @@ def fit_within(
             rows = fewer
             full, counts = _fit(aggregates, rows)
     rest = _FIRST_GUESS + REST_BYTES + len(write_catalog(rows))
+    took = rest
     for _ in range(_ATTEMPTS):
         with progress.stage("choose pairs, export and compare"):
             blend = within(full, budget=limit - rest)
             exported = export(blend, rng=np.random.default_rng(seed))
-            files = write(blend, exported, rows)
+            files = model_files(blend, exported, aggregates, rows, policy=policy, size_limit=limit)
         took, before = bundle_bytes(files), rest
         rest = took - sum(part_bytes(part) for part in blend.parts_) + _MARGIN
         # Enough when it fits and another look could not add what anybody would notice.
