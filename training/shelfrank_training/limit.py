@@ -33,15 +33,9 @@ REST_BYTES: Final = 16 * 1024
 of the archive, dates in the label, a model card. A shop's rules, texts and aliases count there
 too."""
 
-# Before the first graph is written: nodes (12 KB), golden vectors (11 KB), label (6 KB), with as
-# much again in reserve. Only decides whether items must go; how many pairs stay is decided by what
-# the first graph took.
-_FIRST_GUESS: Final = 56 * 1024
-
-# A graph of other pairs has other lengths in its headers and other digits in its golden vectors.
-_MARGIN: Final = 512
-
-_ATTEMPTS: Final = 4
+# A graph of other pairs has other lengths in its headers and other digits in its golden vectors;
+# seen: below 300 bytes.
+_MARGIN: Final = 1024
 
 # The estimate for a part of the catalog is by average; each step takes so much off until it fits.
 _SHRINK: Final = 0.97
@@ -100,48 +94,59 @@ def fit_within(
         ParityError: graph and estimators disagree.
     """
     with progress.stage("fit every pair"):
-        full, counts = _fit(aggregates, rows)
-        fewer = _fewer_items(rows, full, counts, room=limit - REST_BYTES - _FIRST_GUESS)
-        if not fewer:
-            raise _impossible(limit, _FIRST_GUESS + REST_BYTES)
-        if len(fewer) < len(rows):
-            rows = fewer
-            full, counts = _fit(aggregates, rows)
-    rest = _FIRST_GUESS + REST_BYTES + len(write_catalog(rows))
-    took = rest
-    for _ in range(_ATTEMPTS):
-        with progress.stage("choose pairs, export and compare"):
-            blend = within(full, budget=limit - rest)
-            exported = export(blend, rng=np.random.default_rng(seed))
-            files = model_files(blend, exported, aggregates, rows, policy=policy, size_limit=limit)
-        took, before = bundle_bytes(files), rest
-        rest = took - sum(part_bytes(part) for part in blend.parts_) + _MARGIN
-        # Enough when it fits and another look could not add what anybody would notice.
-        if took <= limit and before - rest <= _MARGIN:
-            return Limited(blend=blend, exported=exported, rows=rows, files=files)
-    raise _impossible(limit, took)
+        full = _fit(aggregates, rows)
+
+    def make(budget: int) -> Limited:
+        blend = within(full, budget=budget)
+        exported = export(blend, rng=np.random.default_rng(seed))
+        files = model_files(blend, exported, aggregates, rows, policy=policy, size_limit=limit)
+        return Limited(blend=blend, exported=exported, rows=rows, files=files)
+
+    # With the fewest pairs first, to learn what everything else takes.
+    with progress.stage("measure the smallest model"):
+        rest = _rest(make(fewest_bytes(full)))
+    while rest + fewest_bytes(full) > limit:
+        rest -= len(write_catalog(rows))
+        rows = _fewer_items(aggregates, rows, full, room=limit - rest)
+        if not rows:
+            raise _impossible(limit, rest)
+        with progress.stage("leave items out and fit again"):
+            full = _fit(aggregates, rows)
+            rest = _rest(make(fewest_bytes(full)))
+    with progress.stage("choose pairs, export and compare"):
+        made = make(limit - rest)
+    if bundle_bytes(made.files) > limit:
+        raise _impossible(limit, bundle_bytes(made.files))
+    return made
 
 
-def _fit(aggregates: Aggregates, rows: Sequence[CatalogRow]) -> tuple[Blend, Counts]:
+def _rest(made: Limited) -> int:
+    """Return what all but the numbers of the parts takes, with a margin for other pairs."""
+    return _MARGIN + bundle_bytes(made.files) - sum(part_bytes(part) for part in made.blend.parts_)
+
+
+def _fit(aggregates: Aggregates, rows: Sequence[CatalogRow]) -> Blend:
     space = ItemSpace.of([row.item_id for row in rows], [row.category for row in rows])
     counts = Counts.of(aggregates, space)
-    return everything(Blend()).fit(counts), counts
+    return everything(Blend()).fit(counts)
 
 
 def _fewer_items(
-    rows: Sequence[CatalogRow], full: Blend, counts: Counts, *, room: int
+    aggregates: Aggregates, rows: Sequence[CatalogRow], full: Blend, *, room: int
 ) -> Sequence[CatalogRow]:
     """Return as many items, the most popular first, as fit with their fewest pairs; maybe none."""
-    popularity = dict(zip(counts.space.item_ids, counts.item_shoppers.tolist(), strict=True))
-    ranked = sorted(rows, key=lambda row: (-popularity[row.item_id], row.item_id))
+    items = aggregates.table("items")
+    ids = [str(item) for item in items.column("item_id").to_pylist()]
+    shoppers = dict(zip(ids, items.column("shoppers").to_pylist(), strict=True))
+    ranked = sorted(rows, key=lambda row: (-shoppers[row.item_id], row.item_id))
     each = fewest_bytes(full) / len(rows)
-    kept = len(rows)
-    while kept:
+    kept = len(rows) - 1
+    while kept and room > 0:
         needed = len(write_catalog(ranked[:kept])) + kept * each
         if needed <= room:
-            break
-        kept = min(int(kept * room / needed), int(kept * _SHRINK)) if room > 0 else 0
-    return ranked[:kept]
+            return ranked[:kept]
+        kept = min(int(kept * room / needed), int(kept * _SHRINK))
+    return []
 
 
 def _impossible(limit: int, least: int) -> DataError:

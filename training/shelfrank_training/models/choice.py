@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.base import clone
 
 from shelfrank_training.models.blend import Blend, default_parts
-from shelfrank_training.models.parts import TOP_TARGETS
+from shelfrank_training.models.parts import TOP_CATEGORIES, TOP_TARGETS, Category
 from shelfrank_training.models.size import always_bytes, head_bytes, tables_of
 from shelfrank_training.models.tables import INT8_LIMIT, PairTable
 
@@ -78,15 +78,17 @@ def within(blend: Blend, *, budget: int) -> Blend:
     Args:
         blend: fitted with every pair (`everything`); not changed.
         budget: for the numbers that `part_bytes` counts. Where it is too small for `fewest_bytes`,
-            fewer are kept.
+            fewer are kept; where a model without a limit fits, it is that model.
     """
-    room = budget - sum(always_bytes(part) for part in blend.parts_)
     tables = [
         _Rated.of(blend, at, name)
         for at, part in enumerate(blend.parts_)
         for name, table in tables_of(part).items()
         if table.target.size
     ]
+    room = budget - sum(always_bytes(part) for part in blend.parts_)
+    if _usual_bytes(tables) <= room:
+        return _with(blend, tables, [of.usual for of in tables])
     held = _held(tables)
     choice = _best(tables, room, held)
     while tables:
@@ -97,7 +99,7 @@ def within(blend: Blend, *, budget: int) -> Blend:
         if without[at].worth <= choice.worth:
             break
         tables, choice = fewer[at], without[at]
-    return _with(blend, tables, choice)
+    return _with(blend, tables, choice.kept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,7 @@ class _Rated:
         table: with every pair.
         head: bytes that keeping any of them takes.
         entry: int64, shape (M,), ascending.
-        place: int64, shape (M,), in the row, 0 for the strongest.
+        usual: bool, shape (M,): what a model without a limit keeps.
         says: float64, shape (M,), never rising along a row: absolute numbers, times the items
             that a source stands for.
     """
@@ -120,7 +122,7 @@ class _Rated:
     table: PairTable
     head: int
     entry: npt.NDArray[np.int64]
-    place: npt.NDArray[np.int64]
+    usual: npt.NDArray[np.bool_]
     says: npt.NDArray[np.float64]
 
     @classmethod
@@ -135,7 +137,8 @@ class _Rated:
         entry = np.flatnonzero((place < LONGEST_ROW) & (number > _LEAST * strongest))
         items_each = max(1.0, blend.space_.n_items / lengths.size)
         head = head_bytes(blend.parts_[part], table)
-        return cls(part, name, table, head, entry, place[entry], items_each * number[entry])
+        top = TOP_CATEGORIES if isinstance(blend.parts_[part], Category) else TOP_TARGETS
+        return cls(part, name, table, head, entry, place[entry] < top, items_each * number[entry])
 
     def speaks_in(self, situation: str) -> bool:
         return self.name == situation or self.name not in SITUATIONS
@@ -154,13 +157,16 @@ class _Choice:
     worth: float
 
 
+def _usual_bytes(tables: Sequence[_Rated]) -> int:
+    """Return what the tables of a model without a limit take."""
+    return sum(of.head + int(of.usual.sum()) * _entry_bytes(of.table) for of in tables)
+
+
 def _held(tables: Sequence[_Rated]) -> dict[str, float]:
     """Return what a model of the usual size says in each situation that occurs."""
     occurring = [name for name in SITUATIONS if any(of.name == name for of in tables)]
     return {
-        situation: sum(
-            float(of.says[of.place < TOP_TARGETS].sum()) for of in tables if of.speaks_in(situation)
-        )
+        situation: sum(float(of.says[of.usual].sum()) for of in tables if of.speaks_in(situation))
         for situation in occurring or ("any",)
     }
 
@@ -204,19 +210,17 @@ def _place(tables: Sequence[_Rated], rating: npt.NDArray[np.float64]) -> npt.NDA
     return place
 
 
-def _with(blend: Blend, tables: Sequence[_Rated], choice: _Choice) -> Blend:
+def _with(blend: Blend, tables: Sequence[_Rated], kept: Sequence[npt.NDArray[np.bool_]]) -> Blend:
     """Return a copy of a fitted model with some of its pairs, as int8."""
     sized = copy(blend)
     sized.parts_ = [copy(part) for part in blend.parts_]
-    chosen = {
-        (of.part, of.name): of.entry[some] for of, some in zip(tables, choice.kept, strict=True)
-    }
+    chosen = {(of.part, of.name): of.entry[some] for of, some in zip(tables, kept, strict=True)}
     for at, part in enumerate(sized.parts_):
         for name, table in tables_of(part).items():
-            kept = np.zeros(table.target.size, dtype=np.bool_)
+            stays = np.zeros(table.target.size, dtype=np.bool_)
             if (at, name) in chosen:
-                kept[chosen[at, name]] = True
-            setattr(part, name, table.only(kept))
+                stays[chosen[at, name]] = True
+            setattr(part, name, table.only(stays))
     return sized
 
 
