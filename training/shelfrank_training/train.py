@@ -171,6 +171,11 @@ def catalog_rows(aggregates: Aggregates, catalog: CatalogTable) -> tuple[list[Ca
         PrivacyError: a sensitive item has published numbers.
     """
     published = {str(item) for item in aggregates.table("items").column("item_id").to_pylist()}
+    if not published:
+        raise DataError(
+            "the aggregates hold no items: too few shoppers count for any",
+            hint="aggregate more shoppers, or with a larger --epsilon or a smaller --min-shoppers",
+        )
     listed = [row for row in catalog.table.to_pylist() if row["item_id"] in published]
     sensitive = sum(bool(row["sensitive"]) for row in listed)
     if sensitive:

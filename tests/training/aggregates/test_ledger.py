@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from dataclasses import replace
@@ -17,7 +16,6 @@ from shelfrank_training.aggregates.ledger import (
     Ledger,
     Release,
     new_ledger,
-    whole_lines,
 )
 from shelfrank_training.aggregates.ledger_file import open_ledger
 from shelfrank_training.errors import PrivacyError
@@ -102,19 +100,28 @@ def test_a_clock_set_back_frees_no_budget(tmp_path: Path) -> None:
         enter(path, after(9))
 
 
-def test_every_changed_byte_is_noticed_or_changes_nothing(tmp_path: Path) -> None:
+def test_every_changed_byte_is_noticed(tmp_path: Path) -> None:
     path = tmp_path / "ledger"
     enter(path, ONE, after(1), after(2))
     data = path.read_bytes()
-    last_line = data[:-1].rfind(b"\n") + 1
-    whole = Ledger.parse(data)
 
-    for place in range(last_line):
-        changed = bytearray(data)
-        changed[place] ^= 4
-        with pytest.raises(PrivacyError):
-            Ledger.parse(bytes(changed))
-    assert len(whole.releases) == 3
+    for place in range(len(data)):
+        for bit in (1, 4):
+            changed = bytearray(data)
+            changed[place] ^= bit
+            with pytest.raises(PrivacyError):
+                Ledger.parse(bytes(changed))
+    assert len(Ledger.parse(data).releases) == 3
+
+
+def test_a_ledger_cut_off_anywhere_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "ledger"
+    enter(path, ONE, after(1))
+    data = path.read_bytes()
+
+    for length in range(len(data)):
+        with pytest.raises(PrivacyError, match="damaged, changed or cut off"):
+            Ledger.parse(data[:length])
 
 
 def test_a_missing_line_is_noticed(tmp_path: Path) -> None:
@@ -122,67 +129,81 @@ def test_a_missing_line_is_noticed(tmp_path: Path) -> None:
     enter(path, ONE, after(1), after(2))
     lines = path.read_bytes().splitlines(keepends=True)
 
-    with pytest.raises(PrivacyError, match="ledger line 2 is damaged or changed"):
-        Ledger.parse(b"".join([lines[0], *lines[2:]]))
-    with pytest.raises(PrivacyError, match="ledger line 3"):
-        Ledger.parse(b"".join([*lines[:2], lines[3], lines[2]]))
+    for kept in ([0, 2, 3], [0, 1, 2], [0, 1, 3, 2], [1, 2, 3], [0]):
+        with pytest.raises(PrivacyError, match="what was spent is not known"):
+            Ledger.parse(b"".join(lines[place] for place in kept))
+
+
+EMPTY = new_ledger(4.0).to_bytes()
 
 
 @pytest.mark.parametrize(
-    ("head", "message"),
+    ("data", "message"),
     [
-        (b"", "line 1"),
-        (b"{}\n", "line 1"),
-        (b"[]\n", "line 1"),
+        (b"", "damaged"),
+        (b"{}\n", "damaged"),
+        (b"[]\n", "damaged"),
+        (b"\xff\n", "damaged"),
         (b'{"format":7,"epsilon_limit":4}\n', "has format 7; this version reads 0"),
-        (b'{"format":0,"epsilon_limit":0}\n', "line 1"),
-        (b'{"format":0,"epsilon_limit":Infinity}\n', "line 1"),
-        (new_ledger(4.0) + b"\n", "line 2"),
-        (new_ledger(4.0) + b"null\n", "line 2"),
+        (EMPTY.replace(b"4.0", b"0.0"), "damaged"),
+        (EMPTY.replace(b"4.0", b"Infinity"), "damaged"),
+        (EMPTY + b"\n", "damaged"),
+        (EMPTY + b"null\n", "damaged"),
     ],
 )
-def test_what_is_no_ledger_is_refused(head: bytes, message: str) -> None:
+def test_what_is_no_ledger_is_refused(data: bytes, message: str) -> None:
     with pytest.raises(PrivacyError, match=message):
-        Ledger.parse(head)
+        Ledger.parse(data)
 
 
 @pytest.mark.parametrize("cost", ["rho", "key_delta", "conversion_delta"])
 @pytest.mark.parametrize("value", [-1.0, math.inf, math.nan])
 def test_a_cost_that_is_none_is_refused(cost: str, value: float) -> None:
-    ledger = Ledger.parse(new_ledger(4.0))
-    line = json.loads(ledger.line(ONE)) | {cost: value}
+    wrong = new_ledger(4.0).with_release(replace(ONE, **{cost: value}))
 
-    with pytest.raises(PrivacyError, match="line 2"):
-        Ledger.parse(new_ledger(4.0) + json.dumps(line).encode() + b"\n")
+    with pytest.raises(PrivacyError, match="what was spent is not known"):
+        Ledger.parse(wrong.to_bytes())
 
 
-def test_a_line_that_was_never_finished_is_forgotten_since_nothing_was_published(
-    tmp_path: Path,
+def test_a_run_that_is_killed_while_it_enters_leaves_the_ledger_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "ledger"
     enter(path, ONE)
-    whole = path.read_bytes()
-    with path.open("ab") as file:
-        file.write(Ledger.parse(whole).line(after(1))[:-20])
+    before = path.read_bytes()
 
-    enter(path, after(2))
+    def killed(_: int) -> None:
+        raise KeyboardInterrupt
 
-    assert whole_lines(path.read_bytes()) == path.read_bytes()
-    assert [r.time for r in Ledger.parse(path.read_bytes()).releases] == [NOW, after(2).time]
+    monkeypatch.setattr(os, "fsync", killed)
+    with pytest.raises(KeyboardInterrupt):
+        enter(path, after(1))
+
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_ledger_whose_head_was_never_finished_is_begun_anew(tmp_path: Path) -> None:
+def test_a_refused_release_makes_no_new_ledger(tmp_path: Path) -> None:
     path = tmp_path / "ledger"
-    path.write_bytes(new_ledger(4.0)[:-3])
 
-    enter(path, ONE)
+    with pytest.raises(PrivacyError, match="nothing is spent yet"):
+        enter(path, ONE, limit=0.5)
 
-    assert len(Ledger.parse(path.read_bytes()).releases) == 1
+    assert not path.exists()
+
+
+def test_an_empty_file_is_no_new_ledger(tmp_path: Path) -> None:
+    path = tmp_path / "ledger"
+    path.touch()
+
+    with pytest.raises(PrivacyError, match="what was spent is not known"):
+        enter(path, ONE)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="flock is POSIX")
 def test_two_runs_cannot_spend_the_same_budget(tmp_path: Path) -> None:
     path = tmp_path / "ledger"
+    enter(path, ONE)
 
     with (
         open_ledger(path, epsilon_limit=2),
@@ -190,6 +211,18 @@ def test_two_runs_cannot_spend_the_same_budget(tmp_path: Path) -> None:
         open_ledger(path, epsilon_limit=2),
     ):
         pass
+
+
+@pytest.mark.skipif(os.name == "nt", reason="flock is POSIX")
+def test_two_runs_cannot_both_make_a_ledger(tmp_path: Path) -> None:
+    path = tmp_path / "ledger"
+
+    with open_ledger(path, epsilon_limit=2) as late:
+        enter(path, ONE)
+        with pytest.raises(PrivacyError, match="in use by another run"):
+            late.enter(after(1))
+
+    assert len(Ledger.parse(path.read_bytes()).releases) == 1
 
 
 def test_the_ledger_is_for_its_owner_alone(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ from shelfrank_training.aggregates.noise import OPENDP, accountant
 from shelfrank_training.aggregates.private import release
 from shelfrank_training.aggregates.publication import Published, Publisher
 from shelfrank_training.aggregates.scope import Scope, before_until, find_scope, part_b, restrict
-from shelfrank_training.aggregates.secret_counts import ITEM_PAIRS, SecretCounts
+from shelfrank_training.aggregates.secret_counts import CHOOSING, SecretCounts
 from shelfrank_training.aggregates.settings import (
     MAX_VISITS,
     UNPROTECTED_MIN_SHOPPERS,
@@ -41,7 +41,7 @@ from shelfrank_training.aggregates.settings import (
 )
 from shelfrank_training.events.catalog import CatalogTable, read_catalog
 from shelfrank_training.events.columns import CATALOG, EVENTS, Columns, check_all_used
-from shelfrank_training.events.engine import keep, open_engine
+from shelfrank_training.events.engine import keep, open_engine, scratch
 from shelfrank_training.events.files import open_source
 from shelfrank_training.events.reader import Events, read_events
 from shelfrank_training.progress import Progress, Silent
@@ -217,6 +217,8 @@ class Counting:
         )
         tables = {name: table.rows for name, table in result.tables.items()}
         notes += _notes(self.events, self.catalog, settings)
+        if not result.tables["items"].rows.num_rows:
+            notes += ("no item came through: too few shoppers for this protection",)
         part_a = Aggregates(info, tables, notes)
         made = _no_outcomes()
         if outcomes is not None and settings.outcomes.share > 0:
@@ -239,6 +241,10 @@ class Counting:
         return events.filter(events.time >= result.start.replace(tzinfo=None))
 
     def _exact(self, settings: AggregateSettings, progress: Progress) -> _Result:
+        with scratch(self.engine):
+            return self._without_noise(settings, progress)
+
+    def _without_noise(self, settings: AggregateSettings, progress: Progress) -> _Result:
         with progress.stage("bound what each shopper contributes"):
             scope = find_scope(self.engine, self.events.table, settings)
             max_items = choose_max_items(settings, scope.n_events)
@@ -287,7 +293,7 @@ class Counting:
             start=None,
             end=end.replace(tzinfo=UTC),
             shoppers=made.shoppers,
-            max_items=ITEM_PAIRS.widest,
+            max_items=CHOOSING.widest,
             sensitive_events=None,
             totals=made.totals,
             noise={name: account.of_table(name) for name in made.tables},

@@ -1,10 +1,11 @@
 """The budget over releases: what was spent, and whether more may be.
 
 Every release of numbers about the same shoppers costs each of them once more. The ledger is a text
-file of JSON lines: a head with the yearly budget, then one line a release, each with the digest of
-the line before, so that a changed or missing line in the middle shows. Costs of releases add up as
-rho, zero-concentrated differential privacy, and are turned into epsilon together. Pure: bytes and
-times in, decision and bytes out; `shelfrank_training.aggregates.ledger_file` reads and writes.
+file of JSON lines: a head with the yearly budget, the number of releases and a digest of all, then
+one line a release. It is written anew with each, so that a changed byte, a missing line or a
+missing end shows. Costs of releases add up as rho, zero-concentrated differential privacy, and are
+turned into epsilon together. Pure: bytes and times in, decision and bytes out;
+`shelfrank_training.aggregates.ledger_file` reads and writes.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -48,7 +49,7 @@ class Release:
     key_delta: float
     digest: str
 
-    def to_json(self, previous: str) -> dict[str, object]:
+    def to_json(self) -> dict[str, object]:
         """Return the line's object."""
         return {
             "time": self.time.astimezone(UTC).isoformat(timespec="seconds"),
@@ -56,54 +57,58 @@ class Release:
             "conversion_delta": self.conversion_delta,
             "key_delta": self.key_delta,
             "digest": self.digest,
-            "previous": previous,
         }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ledger:
-    """A ledger as it was read.
+    """A budget and what was spent of it.
 
-    Args:
+    Attributes:
         epsilon_limit: most that may be spent within `DAYS`; positive.
         releases: oldest first.
-        last: digest of the last line.
     """
 
-    def __init__(self, epsilon_limit: float, releases: tuple[Release, ...], last: str) -> None:
-        self.epsilon_limit = epsilon_limit
-        self.releases = releases
-        self._last = last
+    epsilon_limit: float
+    releases: tuple[Release, ...] = ()
 
     @classmethod
     def parse(cls, data: bytes) -> Ledger:
         """Read a ledger.
 
-        Args:
-            data: whole lines.
-
         Raises:
-            PrivacyError: a line is damaged, changed, missing or out of order, or the format is not
-                known. A budget that cannot be counted counts as used up.
+            PrivacyError: it is damaged, changed or cut off, or the format is not known. A budget
+                that cannot be counted counts as used up.
         """
-        lines = data.splitlines(keepends=True)
         try:
-            head = json.loads(lines[0])
-            number, limit = head["format"], float(head["epsilon_limit"])
-        except (IndexError, ValueError, TypeError, KeyError):
-            raise _damaged(1) from None
-        if number != FORMAT:
-            raise PrivacyError(f"ledger has format {number}; this version reads {FORMAT}")
-        if not 0 < limit < math.inf:
-            raise _damaged(1)
-        releases: list[Release] = []
-        last = _digest(lines[0])
-        for place, line in enumerate(lines[1:], start=2):
-            release = _parse_release(line, previous=last, place=place)
-            if releases and release.time < releases[-1].time:
-                raise _damaged(place)
-            releases.append(release)
-            last = _digest(line)
-        return cls(limit, tuple(releases), last)
+            head, *lines = data.decode().splitlines()
+            known: dict[str, Any] = json.loads(head)
+            number = known["format"]
+            if number != FORMAT:
+                raise PrivacyError(f"ledger has format {number}; this version reads {FORMAT}")
+            releases = tuple(_parse_release(line) for line in lines)
+            found = cls(epsilon_limit=float(known["epsilon_limit"]), releases=releases)
+        except (ValueError, TypeError, KeyError):
+            raise _damaged() from None
+        times = [release.time for release in releases]
+        # Written again it must be the same, to the byte, the digest included.
+        if not 0 < found.epsilon_limit < math.inf or times != sorted(times):
+            raise _damaged()
+        if found.to_bytes() != data:
+            raise _damaged()
+        return found
+
+    def to_bytes(self) -> bytes:
+        """Return the file."""
+        lines = b"".join(_line(release.to_json()) for release in self.releases)
+        head: dict[str, object] = {
+            "format": FORMAT,
+            "days": DAYS,
+            "epsilon_limit": self.epsilon_limit,
+            "releases": len(self.releases),
+        }
+        digest = hashlib.sha256(_line(head) + lines).hexdigest()
+        return _line(head | {"sha256": digest}) + lines
 
     def note(self, release: Release) -> LedgerNote:
         """Say what is spent with this release.
@@ -122,11 +127,7 @@ class Ledger:
         rho = math.fsum(past.rho for past in counted)
         spent = noise.epsilon_of(rho, min(past.conversion_delta for past in counted))
         if spent > self.epsilon_limit:
-            raise PrivacyError(
-                f"this release would bring the year to epsilon {spent:.3g}, the ledger permits "
-                f"{self.epsilon_limit:g}; {len(counted) - 1} earlier releases are in it",
-                hint="wait until one is a year old, or spend a smaller --epsilon",
-            )
+            raise self._overspent(spent, counted[:-1])
         return LedgerNote(
             days=DAYS,
             epsilon_spent=math.ceil(spent * 1e4) / 1e4,
@@ -134,12 +135,27 @@ class Ledger:
             releases=len(counted),
         )
 
-    def line(self, release: Release) -> bytes:
-        """Return the line that enters this release."""
-        return _line(release.to_json(self._last))
+    def with_release(self, release: Release) -> Ledger:
+        """Return the ledger with this release entered."""
+        return replace(self, releases=(*self.releases, release))
+
+    def _overspent(self, spent: float, earlier: list[Release]) -> PrivacyError:
+        before = "nothing is spent yet"
+        hint = "spend a smaller --epsilon; only a new ledger takes another --yearly-epsilon"
+        if earlier:
+            rho = math.fsum(past.rho for past in earlier)
+            already = noise.epsilon_of(rho, min(past.conversion_delta for past in earlier))
+            free = earlier[0].time + timedelta(days=DAYS)
+            before = f"{already:.3g} is spent"
+            hint = f"spend a smaller --epsilon, or wait: the oldest counts until {free:%Y-%m-%d}"
+        return PrivacyError(
+            f"this release would bring the year to epsilon {spent:.3g}, the ledger permits "
+            f"{self.epsilon_limit:g}, of which {before}",
+            hint=hint,
+        )
 
 
-def new_ledger(epsilon_limit: float) -> bytes:
+def new_ledger(epsilon_limit: float) -> Ledger:
     """Return an empty ledger.
 
     Raises:
@@ -147,44 +163,30 @@ def new_ledger(epsilon_limit: float) -> bytes:
     """
     if not 0 < epsilon_limit < math.inf:
         raise PrivacyError(f"the yearly epsilon is {epsilon_limit:g}, wanted more than 0")
-    return _line({"format": FORMAT, "days": DAYS, "epsilon_limit": epsilon_limit})
+    return Ledger(epsilon_limit=epsilon_limit)
 
 
-def whole_lines(data: bytes) -> bytes:
-    """Leave out a last line that was never finished: what it would enter was never published."""
-    return data[: data.rfind(b"\n") + 1]
-
-
-def _parse_release(line: bytes, *, previous: str, place: int) -> Release:
-    try:
-        raw: dict[str, Any] = json.loads(line)
-        release = Release(
-            time=datetime.fromisoformat(raw["time"]).astimezone(UTC),
-            rho=float(raw["rho"]),
-            conversion_delta=float(raw["conversion_delta"]),
-            key_delta=float(raw["key_delta"]),
-            digest=str(raw["digest"]),
-        )
-        follows = raw["previous"] == previous
-    except (ValueError, TypeError, KeyError):
-        raise _damaged(place) from None
+def _parse_release(line: str) -> Release:
+    raw: dict[str, Any] = json.loads(line)
+    release = Release(
+        time=datetime.fromisoformat(raw["time"]).astimezone(UTC),
+        rho=float(raw["rho"]),
+        conversion_delta=float(raw["conversion_delta"]),
+        key_delta=float(raw["key_delta"]),
+        digest=str(raw["digest"]),
+    )
     costs = (release.rho, release.conversion_delta, release.key_delta)
-    sound = all(0 <= cost < math.inf for cost in costs) and 0 < release.conversion_delta < 1
-    if not (follows and sound):
-        raise _damaged(place)
+    if not all(0 <= cost < math.inf for cost in costs) or not 0 < release.conversion_delta < 1:
+        raise ValueError(line)
     return release
 
 
-def _damaged(place: int) -> PrivacyError:
+def _damaged() -> PrivacyError:
     return PrivacyError(
-        f"ledger line {place} is damaged or changed, so what was spent is not known",
-        hint="restore the ledger from a copy; never edit it",
+        "the ledger is damaged, changed or cut off, so what was spent is not known",
+        hint="restore it from a copy; never edit it",
     )
 
 
 def _line(value: dict[str, object]) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode() + b"\n"
-
-
-def _digest(line: bytes) -> str:
-    return hashlib.sha256(line).hexdigest()

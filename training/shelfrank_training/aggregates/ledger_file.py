@@ -1,17 +1,18 @@
-"""The ledger on disk: read, decide, append, and only then publish (`ledger` has the rules)."""
+"""The ledger on disk: read, decide, write anew, and only then publish (`ledger` has the rules)."""
 
 from __future__ import annotations
 
 import os
 from contextlib import contextmanager
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, BinaryIO
 
-from shelfrank_training.aggregates.ledger import Ledger, new_ledger, whole_lines
+from shelfrank_training.aggregates.ledger import Ledger, new_ledger
 from shelfrank_training.errors import PrivacyError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from shelfrank_training.aggregates.info import LedgerNote
     from shelfrank_training.aggregates.ledger import Release
@@ -21,33 +22,55 @@ class OpenLedger:
     """A ledger that nobody else changes meanwhile.
 
     Args:
-        file: open for reading and writing, locked.
+        path: the file.
         ledger: what it holds.
-        length: bytes of it that count.
+        is_new: whether there is no file yet.
     """
 
-    def __init__(self, file: BinaryIO, ledger: Ledger, length: int) -> None:
-        self._file = file
+    def __init__(self, path: Path, ledger: Ledger, *, is_new: bool) -> None:
+        self._path = path
         self._ledger = ledger
-        self._length = length
+        self._is_new = is_new
 
     def note(self, release: Release) -> LedgerNote:
         """See `shelfrank_training.aggregates.ledger.Ledger.note`."""
         return self._ledger.note(release)
 
     def enter(self, release: Release) -> None:
-        """Append a release; on disk when this returns. Publish after it, never before."""
+        """Add a release; on disk when this returns. Publish after it, never before.
+
+        Raises:
+            PrivacyError: it would overspend, or another run made the ledger meanwhile.
+        """
         self._ledger.note(release)
-        self._file.truncate(self._length)
-        self._file.seek(self._length)
-        self._file.write(self._ledger.line(release))
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        self._ledger = self._ledger.with_release(release)
+        # A file that replaces the other is there whole or not at all, whenever a run is killed.
+        with NamedTemporaryFile(dir=self._path.parent, prefix=".ledger-", delete=False) as file:
+            made = Path(file.name)
+            try:
+                file.write(self._ledger.to_bytes())
+                file.flush()
+                os.fsync(file.fileno())
+                self._put(made)
+            finally:
+                made.unlink(missing_ok=True)
+        _sync_folder(self._path.parent)
+
+    def _put(self, made: Path) -> None:
+        if not self._is_new:
+            made.replace(self._path)
+            return
+        try:
+            os.link(made, self._path)
+        except FileExistsError:
+            raise _in_use(self._path) from None
 
 
 @contextmanager
 def open_ledger(path: Path, *, epsilon_limit: float) -> Iterator[OpenLedger]:
-    """Open a ledger, or make one, and keep others out for as long as the context lasts.
+    """Open a ledger, and keep others out for as long as the context lasts.
+
+    Where there is none, the first release that is entered makes it.
 
     Args:
         path: the file.
@@ -56,18 +79,17 @@ def open_ledger(path: Path, *, epsilon_limit: float) -> Iterator[OpenLedger]:
     Raises:
         PrivacyError: it is damaged, or another run has it open.
     """
-    head = new_ledger(epsilon_limit)
-    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as file:
+    new = new_ledger(epsilon_limit)
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        yield OpenLedger(path, new, is_new=True)
+        return
+    with file:
         _lock(file, path)
-        data = whole_lines(file.read())
-        if not data:  # New, or made by a run that was killed before its first line was whole.
-            file.truncate(0)
-            file.seek(0)
-            file.write(head)
-            file.flush()
-            os.fsync(file.fileno())
-            data = head
-        yield OpenLedger(file, Ledger.parse(data), len(data))
+        if os.fstat(file.fileno()).st_ino != path.stat().st_ino:
+            raise _in_use(path)  # Replaced between opening and locking.
+        yield OpenLedger(path, Ledger.parse(file.read()), is_new=False)
 
 
 def _lock(file: BinaryIO, path: Path) -> None:
@@ -78,6 +100,20 @@ def _lock(file: BinaryIO, path: Path) -> None:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise PrivacyError(
-            f"{path} is in use by another run", hint="wait until the other release is done"
-        ) from None
+        raise _in_use(path) from None
+
+
+def _in_use(path: Path) -> PrivacyError:
+    return PrivacyError(
+        f"{path} is in use by another run", hint="wait until the other release is done"
+    )
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "nt":
+        return
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)

@@ -17,7 +17,7 @@ from ibis import _ as this
 from shelfrank_training.aggregates import counts, portions
 from shelfrank_training.aggregates.contributions import digest_items, smallest
 from shelfrank_training.aggregates.portions import Portion
-from shelfrank_training.events.engine import keep
+from shelfrank_training.events.engine import keep, scratch
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -178,7 +178,8 @@ class SecretCounts:
         """
         key = chosen.tobytes()
         if key not in self._chosen:
-            self._chosen = {key: self._count_items(chosen)}
+            with scratch(self._engine):
+                self._chosen = {key: self._count_items(chosen)}
         return self._chosen[key]
 
     def _count_items(self, chosen: npt.NDArray[np.int64]) -> OfItems:

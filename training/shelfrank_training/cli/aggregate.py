@@ -57,9 +57,7 @@ def _parse_time(
 @click.option(
     "--delta",
     type=float,
-    default=1e-6,
-    show_default=True,
-    help="Goes with --epsilon; at most one over the number of shoppers.",
+    help="Goes with --epsilon, 1e-6 unless given; at most one over the number of shoppers.",
 )
 @click.option(
     "--ledger",
@@ -69,9 +67,7 @@ def _parse_time(
 @click.option(
     "--yearly-epsilon",
     type=float,
-    default=4.0,
-    show_default=True,
-    help="Budget of a new ledger; an existing one keeps its own.",
+    help="Budget of a new ledger, 4 unless given; an existing one keeps its own.",
 )
 @click.option(
     "--holdout",
@@ -109,9 +105,9 @@ def command(
     min_shoppers: int,
     unprotected: bool,
     epsilon: float | None,
-    delta: float,
+    delta: float | None,
     ledger: Path | None,
-    yearly_epsilon: float,
+    yearly_epsilon: float | None,
     holdout: float,
     outcomes: float,
     until: datetime | None,
@@ -127,10 +123,15 @@ def command(
     one shopper.
     """
     from shelfrank_training.aggregates import AggregateSettings, LedgerUse, aggregate
-    from shelfrank_training.aggregates.settings import OUTCOMES_SALT
+    from shelfrank_training.aggregates.ledger import DEFAULT_YEARLY_EPSILON
+    from shelfrank_training.aggregates.settings import DEFAULT_DELTA, OUTCOMES_SALT
     from shelfrank_training.events import Holdout
     from shelfrank_training.outcomes import make_outcomes
 
+    if delta is not None and epsilon is None:
+        raise click.UsageError("--delta goes with --epsilon")
+    if yearly_epsilon is not None and ledger is None:
+        raise click.UsageError("--yearly-epsilon goes with --ledger")
     settings = AggregateSettings(
         policy=None if policy is None else read_policy(policy),
         min_shoppers=min_shoppers,
@@ -139,10 +140,14 @@ def command(
         outcomes=Holdout(share=outcomes, salt=OUTCOMES_SALT),
         until=until,
         epsilon=epsilon,
-        delta=delta,
+        delta=DEFAULT_DELTA if delta is None else delta,
         ledger=None
         if ledger is None
-        else LedgerUse(path=ledger, now=clock_time(), yearly_epsilon=yearly_epsilon),
+        else LedgerUse(
+            path=ledger,
+            now=clock_time(),
+            yearly_epsilon=DEFAULT_YEARLY_EPSILON if yearly_epsilon is None else yearly_epsilon,
+        ),
         columns=read_columns(mapped, dropped),
         max_bad_rows=max_bad_rows,
         overwrite=force,
@@ -168,7 +173,7 @@ def _report(result: Aggregates, out: Path) -> None:
         spent = info.ledger
         console.say(
             f"ledger: epsilon {spent.epsilon_spent:.3g} of {spent.epsilon_limit:g} spent within "
-            f"{spent.days} days, {spent.releases} releases"
+            f"{spent.days} days, this release and {spent.releases - 1} before it"
         )
     console.table(
         f"{out}: {info.shoppers:,} shoppers, at most {info.max_items} items each, "

@@ -177,6 +177,12 @@ def weaknesses(provenance: Provenance, cutoff: datetime) -> Iterator[str]:
             f"The model was made from events up to {provenance.trained_until:%Y-%m-%d}, past the "
             f"cutoff {cutoff:%Y-%m-%d}: it knows something of the time it is asked about."
         )
+    if provenance.epsilon is not None:
+        yield (
+            "Only items that came through the noise compete. That makes the task easier the fewer "
+            "they are: do not compare with a model of other protection. `shelfrank privacy curve` "
+            "measures all on the same items."
+        )
 
 
 def _why(asked: Asked) -> str:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 
 _SPILL: Final = "shelfrank-spill-"
+_NAME: Final = "shelfrank"
 
 
 @contextmanager
@@ -58,4 +59,21 @@ def keep(engine: Backend, table: Table) -> Table:
     """Compute a table once and keep it for as long as the engine is open."""
     # A name of its own, and never overwritten: sqlglot 30 writes the drop that ibis 12 sends before
     # an overwrite without the name of the table.
-    return engine.create_table(ibis.util.gen_name("shelfrank"), table)
+    return engine.create_table(ibis.util.gen_name(_NAME), table)
+
+
+@contextmanager
+def scratch(engine: Backend) -> Iterator[None]:
+    """Forget, at the end, what was kept meanwhile: an engine of many releases would fill up."""
+    before = _kept(engine)
+    try:
+        yield
+    finally:
+        for name in _kept(engine) - before:
+            engine.con.execute(f'DROP TABLE "{name}"')
+
+
+def _kept(engine: Backend) -> set[str]:
+    # Not through ibis: its list and drop of tables do not run on DuckDB 2.
+    found = engine.con.execute("SELECT table_name FROM duckdb_tables()").fetchall()
+    return {name for (name,) in found if _NAME in name}

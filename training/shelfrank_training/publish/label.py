@@ -141,7 +141,7 @@ def make_label(
         "privacy": _privacy(info),
         "warnings": _warnings(info),
         "limitations": list(_limitations(info)),
-        "main_parameters": {} if model is None else _parameters(model),
+        "main_parameters": {} if model is None else _parameters(model, info),
         "runtime": {
             "network": "none",
             "telemetry": "that of onnxruntime is switched off before its import, or nothing runs",
@@ -299,10 +299,20 @@ def _limitations(info: AggregatesInfo) -> Iterator[str]:
     yield "on which legal basis the events were collected is not known here"
 
 
-def _parameters(model: LabelledModel) -> dict[Language, list[str]]:
+_LEARNED_FROM: Final = {
+    "popularity": "items",
+    "next": "next",
+    "affinity": "pairs",
+    "category": "categories",
+}
+"""The table without which a part adds nothing; one that is not here needs the history alone."""
+
+
+def _parameters(model: LabelledModel, info: AggregatesInfo) -> dict[Language, list[str]]:
+    """Return what ranks: parts that could learn something."""
     unknown = [part for part in model.parts if part not in _PARAMETERS]
     if unknown:
         raise PublishError(f"label has no words for the part {', '.join(unknown)}")
-    return {
-        language: [_PARAMETERS[part][language] for part in model.parts] for language in LANGUAGES
-    }
+    empty = {name for name, table in info.tables.items() if table.rows == 0}
+    live = [part for part in model.parts if _LEARNED_FROM.get(part) not in empty]
+    return {language: [_PARAMETERS[part][language] for part in live] for language in LANGUAGES}

@@ -72,6 +72,8 @@ def draw_curves(
         with progress.stage("measure it"):
             popularity = sample.measure({"": Popularity(universe)})[""]
             found = {UNPROTECTED: [measure(bare, training.catalog, sample, now=settings.cutoff)]}
+        max_items = bare.info.max_items
+        del bare  # Gigabytes, with all pairs of 300,000 shoppers.
         planned, notes = _planned(training, settings)
         total = sum(times for batch in planned for _, times in batch.models)
         made = _models(training, planned, settings, rng)
@@ -96,7 +98,7 @@ def draw_curves(
         events=events.name,
         cutoff=settings.cutoff,
         holdout=settings.holdout,
-        max_items=bare.info.max_items,
+        max_items=max_items,
         n_resamples=settings.n_resamples,
         seed=settings.seed,
         notes=notes,
