@@ -14,6 +14,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from shelfrank_training.models.narrow import Coded, unsigned
 from shelfrank_training.models.ridge import neighbourhood_ridge
 from shelfrank_training.models.tables import PairTable
 
@@ -78,13 +79,13 @@ class Popularity(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no 
             float(np.quantile(items[of == category], NEW_ITEM_QUANTILE))
             for category in range(X.space.n_categories)
         ]
-        self.row_ = (self.weight * np.array([*items, *categories, everywhere])).astype(np.float32)
+        self.row_ = Coded.nearest(self.weight * np.array([*items, *categories, everywhere]))
         return self
 
     def part(self, state: HistoryState, inputs: GraphInputs) -> npt.NDArray[np.float64]:
         """See `Part.part`."""
         check_is_fitted(self)
-        return self.row_[inputs.candidate].astype(np.float64)
+        return self.row_.values[inputs.candidate].astype(np.float64)
 
 
 class Next(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
@@ -105,7 +106,7 @@ class Next(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
             the rate grows with the number of shoppers, and in a large shop nothing else would
             matter inside a visit.
         start_weight: of the items of the visit before.
-        top: targets kept per source.
+        top: targets kept per source; None: see `PairTable.of`.
         start_shrink: shoppers added to observed and expected, against chance in small counts.
         again_weight: of coming back to an item of the visit.
     """
@@ -117,7 +118,7 @@ class Next(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
         weight: float = 30.0,
         bend: float = 10.0,
         start_weight: float = 0.2,
-        top: int = TOP_TARGETS,
+        top: int | None = TOP_TARGETS,
         start_shrink: float = 20.0,
         again_weight: float = 100.0,
     ) -> None:
@@ -139,7 +140,7 @@ class Next(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
         follow = X.next_visit
         lift = _log_lift(follow, X.item_shoppers, X.n_shoppers, shrink=self.start_shrink)
         self.at_start_ = self._table(X, follow.source, follow.target, self.start_weight * lift)
-        self.again_ = (self.again_weight * self._again(X)).astype(np.float32)
+        self.again_ = Coded.nearest(self.again_weight * self._again(X))
         return self
 
     def _again(self, X: Counts) -> npt.NDArray[np.float64]:
@@ -182,7 +183,7 @@ class Next(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
         dense += self.at_start_.spread(state.visit_item[before], state.visit_weight[before])
         still = np.exp(-inputs.event_rank[now].astype(np.float64) / AGAIN_DECAY)
         own = inputs.event_item[now]
-        dense += np.bincount(own, weights=still * self.again_[own], minlength=dense.size)
+        dense += np.bincount(own, weights=still * self.again_.values[own], minlength=dense.size)
         part: npt.NDArray[np.float64] = dense[inputs.candidate]
         return part
 
@@ -212,7 +213,7 @@ class Affinity(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no ty
         shrink: of the regressions, in shoppers: against chance in small counts, and against what is
             not published.
         neighbours: most sources a target is fitted on.
-        top: targets kept per source.
+        top: targets kept per source; None: see `PairTable.of`.
     """
 
     name: Final = "affinity"
@@ -222,7 +223,7 @@ class Affinity(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no ty
         weight: float = 3.0,
         shrink: float = 400.0,
         neighbours: int = 50,
-        top: int = TOP_TARGETS,
+        top: int | None = TOP_TARGETS,
     ) -> None:
         self.weight = weight
         self.shrink = shrink
@@ -268,7 +269,7 @@ class Category(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no ty
     Args:
         weight: of this part.
         shrink: shoppers added to observed and expected.
-        top: target categories kept per source.
+        top: target categories kept per source; None: see `PairTable.of`.
         alone: how much more an item without any published pair counts as a source; one with
             `TOP_TARGETS` pairs or more counts once, in between it falls evenly.
     """
@@ -279,7 +280,7 @@ class Category(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no ty
         self,
         weight: float = 0.20,
         shrink: float = 100.0,
-        top: int = TOP_CATEGORIES,
+        top: int | None = TOP_CATEGORIES,
         alone: float = 0.5,
     ) -> None:
         self.weight = weight
@@ -308,10 +309,10 @@ class Category(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no ty
             n_targets=n_numbers,
             top=self.top,
         )
-        self.category_of_ = X.space.category_of.astype(np.int32)
+        self.category_of_ = X.space.category_of.astype(unsigned(n_numbers))
         n_pairs = np.bincount(X.pairs.source, minlength=X.space.n_items)
         missing = 1 - np.minimum(n_pairs / TOP_TARGETS, 1)
-        self.source_weight_ = (1 + self.alone * missing).astype(np.float32)
+        self.source_weight_ = Coded.nearest(1 + self.alone * missing)
         return self
 
     def part(self, state: HistoryState, inputs: GraphInputs) -> npt.NDArray[np.float64]:
@@ -319,7 +320,7 @@ class Category(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no ty
         check_is_fitted(self)
         dense = self.table_.spread(
             self.category_of_[state.past_item].astype(np.int64),
-            state.past_activity * self.source_weight_[state.past_item],
+            state.past_activity * self.source_weight_.values[state.past_item],
         )
         part: npt.NDArray[np.float64] = dense[self.category_of_[inputs.candidate]]
         return part
