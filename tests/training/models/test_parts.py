@@ -374,7 +374,7 @@ def test_repeat_counts_visits_lately_and_ever_and_takes_off_what_is_disliked() -
         ((50, 40), 3),
         ((50, 45, 40), 7),
         ((20, 10), 0),
-        ((20, 19.9), 18),
+        ((20, 19.9), 18.9),
     ],
     ids=["never", "once", "four gaps", "eight gaps", "due now", "gaps of less than a day"],
 )
