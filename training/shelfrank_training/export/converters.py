@@ -183,7 +183,7 @@ def _part_call(scope: Any, operator: Any, container: Any) -> _Call:
 def _convert_popularity(scope: Any, operator: Any, container: Any) -> None:
     call = _part_call(scope, operator, container)
     row = call.write.coded("row", call.estimator.row_)
-    call.write.into(call.outputs[0], "Gather", row, call.input["candidate"], axis=0)
+    call.write.into(call.outputs[0], "GatherElements", row, call.input["candidate"], axis=0)
 
 
 def _convert_next(scope: Any, operator: Any, container: Any) -> None:
@@ -208,7 +208,7 @@ def _convert_next(scope: Any, operator: Any, container: Any) -> None:
     weight = write.node("Mul", call.input["visit_weight"], before)
     at_start = _spread(write, "at_start", part.at_start_, call.input["visit_item"], weight)
     dense = write.node("Add", write.node("Add", inside, again), at_start)
-    write.into(call.outputs[0], "Gather", dense, call.input["candidate"], axis=0)
+    write.into(call.outputs[0], "GatherElements", dense, call.input["candidate"], axis=0)
 
 
 def _convert_affinity(scope: Any, operator: Any, container: Any) -> None:
@@ -220,7 +220,7 @@ def _convert_affinity(scope: Any, operator: Any, container: Any) -> None:
         call.input["past_item"],
         call.input["past_activity"],
     )
-    call.write.into(call.outputs[0], "Gather", dense, call.input["candidate"], axis=0)
+    call.write.into(call.outputs[0], "GatherElements", dense, call.input["candidate"], axis=0)
 
 
 def _convert_category(scope: Any, operator: Any, container: Any) -> None:
@@ -241,7 +241,7 @@ def _convert_category(scope: Any, operator: Any, container: Any) -> None:
     weight = write.node("Gather", total, source, axis=0)
     dense = _spread(write, "table", part.table_, source, weight)
     target = write.to_int64(write.node("Gather", category_of, candidate, axis=0))
-    write.into(call.outputs[0], "Gather", dense, target, axis=0)
+    write.into(call.outputs[0], "GatherElements", dense, target, axis=0)
 
 
 def _convert_repeat(scope: Any, operator: Any, container: Any) -> None:
@@ -258,7 +258,7 @@ def _convert_repeat(scope: Any, operator: Any, container: Any) -> None:
     )
     unloved = write.node("Mul", call.input["disliked"], write.number("dislike", part.dislike))
     dense = write.node("Sub", dense, unloved)
-    write.into(call.outputs[0], "Gather", dense, call.input["candidate"], axis=0)
+    write.into(call.outputs[0], "GatherElements", dense, call.input["candidate"], axis=0)
 
 
 def _convert_blend(scope: Any, operator: Any, container: Any) -> None:
