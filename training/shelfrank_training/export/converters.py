@@ -240,7 +240,7 @@ def _convert_category(scope: Any, operator: Any, container: Any) -> None:
     source = write.node("Unique", of_items, sorted=1)
     weight = write.node("Gather", total, source, axis=0)
     dense = _spread(write, "table", part.table_, source, weight)
-    target = write.to_int64(write.node("Gather", category_of, candidate, axis=0))
+    target = write.to_int64(write.node("GatherElements", category_of, candidate, axis=0))
     write.into(call.outputs[0], "GatherElements", dense, target, axis=0)
 
 

@@ -7,6 +7,7 @@ shoppers only (`tests/benchmarks/choose_constants.py`; `training/docs/models.md`
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final, Protocol, Self
 
 import numpy as np
@@ -14,6 +15,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from shelfrank_training.models.narrow import Coded, unsigned
+from shelfrank_training.models.ridge import neighbourhood_ridge
 from shelfrank_training.models.tables import PairTable
 
 if TYPE_CHECKING:
@@ -199,36 +201,47 @@ RANK_DECAY: Final = 4.0
 
 
 class Affinity(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
-    """What goes with what this shopper likes: shrunk log lift of "the same shopper takes both".
+    """What goes with what this shopper likes: neighbourhood ridge over published pairs.
 
-    ``weight * activity(i) * log((n_ij + s) / (expected_ij + s))`` over published pairs, summed over
-    past items i: additive evidence, as in naive Bayes. Why not EASE stands in the decision record
-    0005 (`sdk/docs/decisions`).
+    ``weight * activity(i) * B_ij / sqrt(share of shoppers with j)``, summed over past items i; B
+    from `shelfrank_training.models.ridge.neighbourhood_ridge`. Divided by the root of the target's
+    popularity, since the part `popularity` says that already. Why not EASE over the whole catalog
+    stands in the decision record 0005 (`sdk/docs/decisions`).
 
     Args:
         weight: of this part.
-        shrink: shoppers added to observed and expected, against chance in small counts.
+        shrink: of the regressions, in shoppers: against chance in small counts, and against what is
+            not published.
+        neighbours: most sources a target is fitted on.
         top: targets kept per source; None: see `PairTable.of`.
     """
 
     name: Final = "affinity"
 
     def __init__(
-        self, weight: float = 0.18, shrink: float = 5.0, top: int | None = TOP_TARGETS
+        self,
+        weight: float = 3.0,
+        shrink: float = 400.0,
+        neighbours: int = 50,
+        top: int | None = TOP_TARGETS,
     ) -> None:
         self.weight = weight
         self.shrink = shrink
+        self.neighbours = neighbours
         self.top = top
 
     def fit(self, X: Counts, y: None = None) -> Self:
         """Fill the table."""
-        # Below its noise a count says nothing, however many shoppers are behind it.
-        shrink = max(self.shrink, X.pair_noise)
-        lift = _log_lift(X.pairs, X.item_shoppers, X.n_shoppers, shrink=shrink)
+        # Noise alone gives a matrix of m neighbours eigenvalues of up to 2 sigma sqrt(m) (Wigner).
+        shrink = max(self.shrink, 2 * X.pair_noise * math.sqrt(self.neighbours))
+        source, target, weight = neighbourhood_ridge(
+            X.pairs, X.item_shoppers, n_neighbours=self.neighbours, shrink=shrink
+        )
+        share = X.item_shoppers / max(1, X.n_shoppers)
         self.table_ = PairTable.of(
-            X.pairs.source,
-            X.pairs.target,
-            self.weight * lift,
+            source,
+            target,
+            self.weight * weight / np.sqrt(share[target]),
             n_sources=X.space.n_items,
             n_targets=X.space.n_rows,
             top=self.top,
