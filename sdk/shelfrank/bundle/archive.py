@@ -25,11 +25,12 @@ CATALOG: Final = "catalog.bin"
 POLICY: Final = "policy.toml"
 LABEL: Final = "label.json"
 GOLDEN: Final = "golden.json"
+CARD: Final = "model-card.json"
 
 # A device reads the whole file into memory, so this bounds what a hostile USB stick can cost. The
 # model is the large part; models of 100,000 items with int8 tables stay under 50 MB.
 MAX_BUNDLE_BYTES: Final = 256 * 1024 * 1024
-# 7 members are known today and 4 more are planned; the rest is room.
+# 8 members are known today and 3 more are planned; the rest is room.
 MAX_MEMBERS: Final = 32
 # Two rotations a year for 32 years.
 MAX_ROOTS: Final = 64
@@ -44,6 +45,7 @@ MEMBER_LIMITS: Final[Mapping[str, int]] = {
     POLICY: 256 * _KIB,
     LABEL: 256 * _KIB,  # It names the categories that the policy keeps out.
     GOLDEN: 4 * _MIB,
+    CARD: 256 * _KIB,  # Some hundred figures of 100 bytes; devices pass it over.
 }
 """Most bytes of each known member."""
 MAX_ROOT_BYTES: Final = 32 * _KIB

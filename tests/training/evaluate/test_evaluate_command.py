@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -11,8 +13,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from shelfrank_training.cli.main import run
+from shelfrank_training.evaluate.run import weaknesses
 from shelfrank_training.events import Holdout
-from support.measuring import CUTOFF, write_measurable_folder
+from shelfrank_training.standing import from_aggregates, stands_on
+from support.measuring import CUTOFF, PROVENANCE, write_measurable_folder
 from support.shopper import policy_data, to_toml
 
 if TYPE_CHECKING:
@@ -71,6 +75,11 @@ def test_the_json_on_stdout_is_what_the_design_promises(
     assert out["targets"] == {"all": 2 * N_SHOPPERS, "new": N_SHOPPERS, "outside": N_SHOPPERS}
     assert out["universe"] == {"items": 4, "not_in_bundle": 1}
     assert (out["min_shoppers"], out["max_items"]) == (50, 100)
+    assert out["from_aggregates"] is True
+    assert out["stands_on"] == "from aggregates: every statistic covers at least 50 shoppers"
+    model_file = (model / "model.onnx").read_bytes()
+    assert out["measured"]["model.onnx"] == hashlib.sha256(model_file).hexdigest()
+    assert set(out["measured"]) == {"model.onnx", "catalog.bin"}
     # The bundle holds all three, so the model recalls both targets though `gone` is more popular.
     assert out["metrics"]["shelfrank"]["all"]["recall@10"]["value"] == 1
 
@@ -82,8 +91,48 @@ def test_tables_go_to_stderr_and_say_under_which_bounds(
 
     told = capsys.readouterr()
     assert told.out == ""
-    assert told.err.count("min_shoppers 50 · max_items 100") == 4
+    # Figures, differences and two cuts, for `all` and for `new`.
+    assert told.err.count("min_shoppers 50 · max_items 100") == 8
     assert "every shopper of the events" in told.err
+
+
+FEW = "research figure, as a statistic may stand for as few as"
+STANDS_ON = {
+    1: f"not from aggregates: unprotected {FEW} 1 shopper, and only 20 and above count",
+    19: f"not from aggregates: {FEW} 19 shoppers, and only 20 and above count",
+    20: "from aggregates: every statistic covers at least 20 shoppers",
+}
+
+
+@pytest.mark.parametrize(("k", "words"), STANDS_ON.items())
+def test_a_figure_says_in_words_what_it_stands_on(k: int, words: str) -> None:
+    assert stands_on(k) == words
+    assert from_aggregates(k) is (k >= 20)
+    told = [line.lower() for line in weaknesses(replace(PROVENANCE, min_shoppers=k), CUTOFF)]
+    assert told == ([] if k >= 20 else [f"{words}."])
+
+
+def test_the_json_cuts_the_figures_by_history_and_by_popularity(
+    model: Path, events: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(arguments(model, events, "--json", "-")) == 0
+
+    out = json.loads(capsys.readouterr().out)
+    # Everyone has one item in the history; targets are the two or three below `gone`.
+    assert [one["name"] for one in out["slices"]["history"]["all"]] == ["1-2"]
+    one = out["slices"]["history"]["all"][0]
+    assert (one["shoppers"], one["trials"], one["targets"]) == (12, 12, 24)
+    assert one["metrics"]["shelfrank"]["ndcg@20"] == out["metrics"]["shelfrank"]["all"]["ndcg@20"]
+    assert (
+        one["paired"]["popularity"]["recall@20"]
+        == (out["paired"]["popularity"]["all"]["recall@20"])
+    )
+    bands = out["slices"]["popularity"]["all"]
+    assert sum(band["targets"] for band in bands) == 24
+    curve = out["recall_by_k"]["shelfrank"]["all"]
+    assert len(curve) == 20
+    assert curve[9] == out["metrics"]["shelfrank"]["all"]["recall@10"]
+    assert curve[19] == out["metrics"]["shelfrank"]["all"]["recall@20"]
 
 
 def test_next_adds_the_reciprocal_rank(

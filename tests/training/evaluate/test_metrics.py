@@ -163,3 +163,20 @@ def test_coverage_counts_each_shown_item_once_and_no_empty_place() -> None:
 def test_a_list_of_length_nought_is_misuse() -> None:
     with pytest.raises(ValueError, match="k is 0, wanted at least 1"):
         metrics.top_k(np.zeros(3), 0)
+
+
+@given(st.integers(500, 4_000), st.integers(1, 25), st.integers(0, 2**32 - 1))
+def test_top_k_of_many_items_is_the_sorted_list_however_many_tie(n: int, k: int, seed: int) -> None:
+    # Long enough to be looked at piece by piece; from all the same to hardly any tie.
+    rng = np.random.default_rng(seed)
+    scores = rng.integers(0, int(rng.integers(1, 1_000)), n) / 4
+    scores[rng.random(n) < rng.random()] = -np.inf
+    if rng.random() < 0.5:
+        scores.sort()
+
+    ranking = metrics.top_k(scores, k)
+
+    order = np.argsort(-scores, kind="stable")[:k]
+    expected = order[scores[order] > -np.inf]
+    assert ranking[: expected.size].tolist() == expected.tolist()
+    assert (ranking[expected.size :] == metrics.NOTHING).all()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,7 @@ from shelfrank_training.evaluate.report import (
 from shelfrank_training.evaluate.results import results
 from shelfrank_training.evaluate.run import Settings, collect
 from shelfrank_training.evaluate.sections import evaluation_sections, with_interval
+from shelfrank_training.evaluate.series import Series, shaded_panel, slice_panel
 from shelfrank_training.evaluate.tally import Tally
 from support.measuring import CUTOFF, PROVENANCE, UNIVERSE, shopper, wants
 
@@ -102,6 +104,7 @@ def evaluation() -> Evaluation:
         device_rules="kept whole",
         n_resamples=50,
         seed=settings.seed,
+        measured={"model.onnx": "0" * 64},
         warnings=("It knows something of the time it is asked about.",),
     )
 
@@ -148,7 +151,7 @@ def test_every_picture_says_what_it_shows_and_takes_the_colours_of_the_page(text
     page = Page(text)
 
     pictures = [attrs for tag, attrs in page.tags if attrs.get("role") == "img" and tag == "div"]
-    assert len(pictures) == text.count("<svg") == 14
+    assert len(pictures) == text.count("<svg") == 16
     assert all(re.search(r"\d\.\d{3}", attrs["aria-label"]) for attrs in pictures)
     drawn = set(re.findall(r"(?:fill|stroke): (#[0-9a-f]{6})", text))
     assert drawn == set()
@@ -156,7 +159,7 @@ def test_every_picture_says_what_it_shows_and_takes_the_colours_of_the_page(text
 
 def test_the_bounds_stand_beside_every_figure_and_table(text: str) -> None:
     captions = re.findall(r"<(?:fig)?caption>(.*?)</(?:fig)?caption>", text)
-    assert len(captions) == 7
+    assert len(captions) == 12
     assert all("min_shoppers 20 · max_items 100" in caption for caption in captions)
     assert "It knows something" in text
 
@@ -206,3 +209,43 @@ def test_a_report_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
         write_report(path, [], title="x")
 
     assert [entry.name for entry in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_slices_and_recall_by_length_are_drawn_for_every_model(text: str) -> None:
+    page = Page(text)
+
+    told = page.values("aria-label")
+    for scope in ("All targets", "New items"):
+        assert any(f"{scope}, by items in the history" in label for label in told)
+        assert any(f"{scope}, by popularity of the targets" in label for label in told)
+    lengths = [label for label in told if label.startswith("Recall by length of the list")]
+    assert len(lengths) == 2
+    for model in ("shelfrank", "popularity", "personal frequency"):
+        assert all(f"{model} 0." in label for label in lengths)
+
+
+def test_the_report_says_in_words_what_its_figures_stand_on(evaluation: Evaluation) -> None:
+    few = replace(evaluation, provenance=replace(evaluation.provenance, min_shoppers=1))
+
+    sound, unsound = (
+        Page(render(evaluation_sections(one), title="Report")).text for one in (evaluation, few)
+    )
+
+    assert "from aggregates: every statistic covers at least 20 shoppers" in sound
+    assert "not from aggregates" not in sound
+    assert "not from aggregates: unprotected research figure" in unsound
+    assert "no noise · not from aggregates" in unsound
+    assert "at 1, 10, 20, 50, 100 shoppers, says shelfrank privacy curve" in sound
+
+
+def test_series_of_nothing_but_zeros_can_be_drawn() -> None:
+    nothing = Series(label="model", figures=[Estimate(value=0.0, low=0.0, high=0.0)] * 3)
+
+    shaded = to_svg(shaded_panel("Recall", [nothing], axis="places"), prefix="p1")
+    sliced = to_svg(
+        slice_panel("NDCG@20", [nothing], names=["head", "middle", "tail"], axis="popularity"),
+        prefix="p2",
+    )
+
+    assert "places" in shaded
+    assert all(name in sliced for name in ("head", "middle", "tail"))

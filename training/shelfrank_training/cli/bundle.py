@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from shelfrank_training.cli import console
 from shelfrank_training.cli.options import clock_time
+
+if TYPE_CHECKING:
+    from shelfrank_training.publish.card import Measured
 
 _EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
 _SECRET = click.Path(exists=True, dir_okay=False, allow_dash=True)
@@ -95,6 +99,11 @@ def keygen(out: Path, expires_days: int, passphrase_file: str | None, force: boo
     help="How long devices may install it.",
 )
 @click.option("--issued-at", type=Time(), help="Default: now. Same inputs, same bytes.")
+@click.option(
+    "--figures",
+    type=_EXISTING,
+    help="What shelfrank evaluate --json wrote of this very model, for its model card.",
+)
 @_FORCE
 def build(
     model: Path,
@@ -104,9 +113,13 @@ def build(
     root: tuple[Path, ...],
     expires_days: int,
     issued_at: datetime | None,
+    figures: Path | None,
     force: bool,
 ) -> None:
-    """Put the model folder MODEL into a bundle without signatures."""
+    """Put the model folder MODEL into a bundle without signatures.
+
+    Its model card is made from --figures; without, it says that nothing was measured.
+    """
     from shelfrank.bundle.files import read_root_file
     from shelfrank_training.publish.build import build_bundle
     from shelfrank_training.publish.files import write_file
@@ -119,6 +132,7 @@ def build(
         issued_at=issued,
         expires=issued + timedelta(days=expires_days),
         root=tuple(read_root_file(path) for path in root),
+        figures=_read_figures(figures),
     )
     target = out / f"{name}-{version}.shelfrank" if out.is_dir() else out
     write_file(target, data, force=force)
@@ -186,17 +200,43 @@ def verify(
 @command.command()
 @click.argument("file", type=_EXISTING)
 @click.option("--json", "as_json", is_flag=True, help="Write it to stdout.")
-def show(file: Path, as_json: bool) -> None:
+@click.option("--card", is_flag=True, help="Write the model card to stdout, as Markdown.")
+@click.option(
+    "--figures",
+    type=_EXISTING,
+    help="With --card: tell of these figures instead of the bundle's own.",
+)
+def show(file: Path, as_json: bool, card: bool, figures: Path | None) -> None:
     """Say what the bundle FILE says about itself; nothing is verified."""
     from shelfrank.bundle.files import read_bundle_file
     from shelfrank_training.publish.describe import describe
 
-    description = describe(read_bundle_file(file))
+    if card and as_json:
+        raise click.UsageError("--card writes Markdown, --json writes JSON: choose one")
+    if figures is not None and not card:
+        raise click.UsageError("--figures goes with --card")
+    data = read_bundle_file(file)
+    if card:
+        from shelfrank_training.publish.card_page import card_of_bundle
+
+        console.emit(card_of_bundle(data, figures=_read_figures(figures)))
+        return
+    description = describe(data)
     if as_json:
         console.emit_json({"verified": False, **description.to_json()})
         return
     console.table("bundle (not verified)", ("what", "value"), description.summary())
     console.table("files", ("path", "bytes", "critical"), description.files())
+
+
+def _read_figures(path: Path | None) -> Measured | None:
+    """Read a file of ``shelfrank evaluate --json``; None for none."""
+    if path is None:
+        return None
+    from shelfrank_training.publish.card import MAX_FIGURES_BYTES, read_figures
+
+    with path.open("rb") as file:
+        return read_figures(file.read(MAX_FIGURES_BYTES + 1), where=path.name)
 
 
 def _refuse_existing(paths: list[Path], *, force: bool) -> None:

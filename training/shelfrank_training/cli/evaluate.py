@@ -91,11 +91,36 @@ def tell(evaluation: Evaluation) -> None:
             {f"minus {model_name(m)}": scopes[scope] for m, scopes in results.paired.items()},
             signed=True,
         )
+    _tell_slices(evaluation)
     outside = evaluation.left_out.targets_outside
     console.say(
         f"{outside:,} of {outside + results.targets['all']:,} targets were outside the universe "
         f"of {evaluation.n_items:,} items and do not count; histories: {evaluation.device_rules}"
     )
+
+
+def _tell_slices(evaluation: Evaluation) -> None:
+    """Draw NDCG@20 slice by slice; 80 characters hold one interval beside three models."""
+    from shelfrank_training.evaluate.sections import CUT_NAMES, model_name, slice_name
+
+    results = evaluation.results
+    first, *others = results.metrics
+    for cut, scopes in results.slices.items():
+        for scope, slices in scopes.items():
+            if slices:
+                console.table(
+                    f"{scope}: NDCG@20 by {CUT_NAMES[cut]} · {evaluation.bounds}",
+                    ["", "shoppers", model_name(first), *(model_name(model) for model in others)],
+                    [
+                        [
+                            slice_name(cut, one.name),
+                            f"{one.shoppers:,}",
+                            _short(one.metrics[first]["ndcg@20"], signed=False),
+                            *(f"{one.metrics[model]['ndcg@20'].value:.3f}" for model in others),
+                        ]
+                        for one in slices
+                    ],
+                )
 
 
 def _table(title: str, figures: dict[str, dict[str, Estimate]], *, signed: bool) -> None:

@@ -65,19 +65,24 @@ def resampled_means(
     sums: npt.NDArray[np.float64],
     counts: npt.NDArray[np.float64],
     drawn: npt.NDArray[np.uint16],
+    *,
+    divisor: npt.NDArray[np.intp] | None = None,
 ) -> npt.NDArray[np.float64]:
     """Return the mean over trials of each column, in each resample.
 
     Args:
         sums: shape (n_shoppers, n_columns); a shopper's metric summed over its trials.
-        counts: shape (n_shoppers,); its number of trials; 0 leaves it out.
+        counts: shape (n_shoppers,); its number of trials; 0 leaves it out. With a divisor, shape
+            (n_shoppers, n_counts).
         drawn: shape (n_resamples, n_shoppers); from `draws`.
+        divisor: shape (n_columns,); which of the counts each column is a mean over.
 
     Returns:
         Shape (n_resamples, n_columns); NaN where a resample holds no trial at all.
     """
     weights = drawn.astype(np.float64)
-    total = (weights @ counts)[:, np.newaxis]
+    total = weights @ counts
+    total = total[:, np.newaxis] if divisor is None else total[:, divisor]
     means = np.full((drawn.shape[0], sums.shape[1]), np.nan)
     np.divide(weights @ sums, total, out=means, where=total > 0)
     return means
@@ -101,12 +106,19 @@ def coverage_in_resample(
     Returns:
         Shape (n_resamples,).
     """
-    share = np.empty(drawn.shape[0])
-    for row, times in enumerate(drawn):
-        # One more place than items: `NOTHING`, the index -1, falls there and is not counted.
-        shown = np.zeros(n_items + 1, dtype=np.bool_)
-        shown[rankings[times[shopper] > 0]] = True
-        share[row] = np.count_nonzero(shown[:n_items]) / n_items
+    from scipy.sparse import csr_array
+
+    flat = rankings.reshape(-1)
+    whose = np.repeat(shopper, rankings.shape[1])
+    known = flat >= 0  # The places that stayed empty show nothing.
+    # Item by shopper, how often shown: then one product says for every item and resample at once
+    # whether anybody drawn was shown it. All terms are 0 or more, so none can cancel another.
+    shown = csr_array(
+        (np.ones(int(known.sum()), dtype=np.float32), (flat[known], whose[known])),
+        shape=(n_items, drawn.shape[1]),
+    )
+    there = (drawn.T > 0).astype(np.float32)
+    share: npt.NDArray[np.float64] = np.count_nonzero(shown @ there, axis=0) / n_items
     return share
 
 

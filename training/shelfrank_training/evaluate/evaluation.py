@@ -5,15 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from shelfrank.bundle import strict
 from shelfrank_training.evaluate.bootstrap import LEVEL
 from shelfrank_training.evaluate.tally import SCOPES
+from shelfrank_training.standing import from_aggregates, stands_on
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
+    from shelfrank_training.evaluate.bootstrap import Estimate
     from shelfrank_training.evaluate.folder import Provenance
     from shelfrank_training.evaluate.protocol import ProtocolName
-    from shelfrank_training.evaluate.results import Figures, Results
+    from shelfrank_training.evaluate.results import Figures, Results, Slice
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
@@ -51,6 +55,7 @@ class Evaluation:
         device_rules: one line on what the policy does to histories.
         n_resamples: bootstrap draws.
         seed: of the bootstrap.
+        measured: file → SHA-256 of what decided the rankings; ties the figures to the model.
         warnings: what weakens the figures, one sentence each.
     """
 
@@ -65,6 +70,7 @@ class Evaluation:
     device_rules: str
     n_resamples: int
     seed: int
+    measured: Mapping[str, str]
     warnings: tuple[str, ...]
 
     @property
@@ -72,9 +78,10 @@ class Evaluation:
         """Return what must stand beside every figure."""
         epsilon = self.provenance.epsilon
         noise = "no noise" if epsilon is None else f"epsilon {epsilon:g}"
+        standing = "" if from_aggregates(self.provenance.min_shoppers) else " · not from aggregates"
         return (
             f"min_shoppers {self.provenance.min_shoppers} · "
-            f"max_items {self.provenance.max_items} a shopper · {noise}"
+            f"max_items {self.provenance.max_items} a shopper · {noise}{standing}"
         )
 
     def to_json(self) -> dict[str, Json]:
@@ -82,9 +89,18 @@ class Evaluation:
         return {
             "shoppers": self.results.shoppers["all"],
             "cutoff": self.cutoff.isoformat().replace("+00:00", "Z"),
+            "trained_until": strict.format_time(self.provenance.trained_until),
             "protocol": self.protocol,
             "metrics": _plain(self.results.metrics),
             "paired": _plain(self.results.paired),
+            "recall_by_k": {
+                model: {scope: [_figure(of) for of in curve] for scope, curve in scopes.items()}
+                for model, scopes in self.results.recall_by_k.items()
+            },
+            "slices": {
+                cut: {scope: [_slice(one) for one in slices] for scope, slices in scopes.items()}
+                for cut, scopes in self.results.slices.items()
+            },
             "new_shoppers": self.results.shoppers["new"],
             "trials": {scope: self.results.trials[scope] for scope in SCOPES},
             "targets": {
@@ -102,6 +118,8 @@ class Evaluation:
                 "every_shopper": self.provenance.holdout.share == 0,
             },
             "min_shoppers": self.provenance.min_shoppers,
+            "from_aggregates": from_aggregates(self.provenance.min_shoppers),
+            "stands_on": stands_on(self.provenance.min_shoppers),
             "max_items": self.provenance.max_items,
             "epsilon": self.provenance.epsilon,
             "intervals": {
@@ -110,6 +128,7 @@ class Evaluation:
                 "resamples": self.n_resamples,
                 "seed": self.seed,
             },
+            "measured": dict(self.measured),
             "events": self.events,
             "histories": self.device_rules,
             "warnings": list(self.warnings),
@@ -119,11 +138,26 @@ class Evaluation:
 def _plain(figures: Figures) -> dict[str, Json]:
     return {
         model: {
-            scope: {
-                name: {"value": of.value, "low": of.low, "high": of.high}
-                for name, of in row.items()
-            }
-            for scope, row in scopes.items()
+            scope: {name: _figure(of) for name, of in row.items()} for scope, row in scopes.items()
         }
         for model, scopes in figures.items()
     }
+
+
+def _figure(of: Estimate) -> Json:
+    return {"value": of.value, "low": of.low, "high": of.high}
+
+
+def _slice(of: Slice) -> Json:
+    return {
+        "name": of.name,
+        "shoppers": of.shoppers,
+        "trials": of.trials,
+        "targets": of.targets,
+        "metrics": _rows(of.metrics),
+        "paired": _rows(of.paired),
+    }
+
+
+def _rows(models: dict[str, dict[str, Estimate]]) -> Json:
+    return {model: {name: _figure(of) for name, of in row.items()} for model, row in models.items()}

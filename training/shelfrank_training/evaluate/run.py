@@ -11,16 +11,18 @@ import numpy as np
 from shelfrank_training.errors import DataError
 from shelfrank_training.evaluate.baselines import PersonalFrequency, Popularity
 from shelfrank_training.evaluate.bootstrap import N_RESAMPLES
+from shelfrank_training.evaluate.crew import Crew, default_workers
 from shelfrank_training.evaluate.evaluation import Evaluation, LeftOut
 from shelfrank_training.evaluate.folder import read_provenance, read_universe
 from shelfrank_training.evaluate.histories import record
 from shelfrank_training.evaluate.protocol import ask
-from shelfrank_training.evaluate.results import results
+from shelfrank_training.evaluate.results import FEWEST, results
 from shelfrank_training.evaluate.shipped import open_shipped
 from shelfrank_training.evaluate.source import open_shoppers
 from shelfrank_training.evaluate.tally import Tally
 from shelfrank_training.events import Columns
 from shelfrank_training.progress import Silent
+from shelfrank_training.standing import from_aggregates, stands_on
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -49,6 +51,7 @@ class Settings:
         columns: how the events file's columns differ from the contract's.
         n_resamples: bootstrap draws.
         seed: of the bootstrap.
+        workers: threads that rank; the figures do not depend on it.
     """
 
     cutoff: datetime
@@ -56,6 +59,7 @@ class Settings:
     columns: Columns = field(default_factory=Columns)
     n_resamples: int = N_RESAMPLES
     seed: int = SEED
+    workers: int = field(default_factory=default_workers)
 
 
 def evaluate(
@@ -91,7 +95,8 @@ def evaluate(
     )
     with open_shoppers(events, settings.columns, provenance.holdout) as shoppers:
         rows = progress.track(shoppers, description="rank", total=shoppers.n_shoppers)
-        left_out = collect(tally, rows, shipped.rules, settings)
+        with Crew(tally, workers=settings.workers) as crew:
+            left_out = collect(crew, rows, shipped.rules, settings)
     if not tally.n_shoppers:
         raise _nobody(left_out, provenance, settings)
     with progress.stage("bootstrap over shoppers"):
@@ -100,6 +105,7 @@ def evaluate(
             settings.protocol,
             rng=np.random.default_rng(settings.seed),
             n_resamples=settings.n_resamples,
+            fewest=max(FEWEST, provenance.min_shoppers),
         )
     return Evaluation(
         results=measured,
@@ -113,6 +119,7 @@ def evaluate(
         device_rules=shipped.rules.stated,
         n_resamples=settings.n_resamples,
         seed=settings.seed,
+        measured=shipped.measured,
         warnings=tuple(weaknesses(provenance, settings.cutoff)),
     )
 
@@ -149,6 +156,9 @@ def collect(
     """
     left_out: Counter[str] = Counter()
     for source in shoppers:
+        if source[-1].time < settings.cutoff:  # Most shoppers of a year: nothing to be replayed.
+            left_out["without_targets"] += 1
+            continue
         asked = ask(
             source,
             record(source, rules),
@@ -166,6 +176,8 @@ def collect(
 
 def weaknesses(provenance: Provenance, cutoff: datetime) -> Iterator[str]:
     """Yield what weakens the figures, one sentence each."""
+    if not from_aggregates(provenance.min_shoppers):
+        yield f"{stands_on(provenance.min_shoppers).capitalize()}."
     late = provenance.trained_until > cutoff
     if provenance.holdout.share == 0:
         yield (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from shelfrank_training.evaluate.curves.plan import THRESHOLDS
 from shelfrank_training.evaluate.plots import Dot, dot_panel
 from shelfrank_training.evaluate.report import (
     Block,
@@ -18,7 +19,10 @@ from shelfrank_training.evaluate.report import (
     Table,
     write_report,
 )
+from shelfrank_training.evaluate.results import COVERAGE
+from shelfrank_training.evaluate.series import Series, shaded_panel, slice_panel
 from shelfrank_training.evaluate.tally import SCOPES
+from shelfrank_training.standing import stands_on
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,6 +30,8 @@ if TYPE_CHECKING:
 
     from shelfrank_training.evaluate.bootstrap import Estimate
     from shelfrank_training.evaluate.evaluation import Evaluation
+    from shelfrank_training.evaluate.results import Slice
+    from shelfrank_training.evaluate.slices import Cut
     from shelfrank_training.evaluate.tally import Scope
 
 _SCOPE_NAMES: Final[dict[Scope, str]] = {"all": "All targets", "new": "New items"}
@@ -33,6 +39,15 @@ _SCOPE_TEXTS: Final[dict[Scope, str]] = {
     "all": "All that followed and can be ranked counts, what the shopper had before included.",
     "new": "Only items that the history does not name, ranked among such items.",
 }
+CUT_NAMES: Final[dict[Cut, str]] = {
+    "history": "items in the history",
+    "popularity": "popularity of the targets",
+}
+"""How people read what figures are cut by."""
+
+_MAIN: Final = "ndcg@20"
+"""What slices are drawn of: it knows places, and both protocols have it."""
+
 _READING: Final = "Dots are values, lines bootstrap 95 % intervals over shoppers."
 
 
@@ -45,6 +60,15 @@ def metric_name(name: str) -> str:
 def model_name(name: str) -> str:
     """Return how people write a model."""
     return name.replace("_", " ")
+
+
+def slice_name(cut: Cut, name: str) -> str:
+    """Return how people write a slice: ``101+`` items are over 100 items."""
+    if cut == "popularity":
+        return name
+    if name.endswith("+"):
+        return f"over {int(name[:-1]) - 1} items"
+    return f"{name.replace('-', '–')} item{'s' * (name != '1')}"
 
 
 def with_interval(figure: Estimate, *, signed: bool = False) -> str:
@@ -61,7 +85,8 @@ def evaluation_sections(evaluation: Evaluation) -> list[Section]:
     """Return the report of an evaluation: what was found, how it was measured, every figure."""
     return [
         Section("", [_key(evaluation), *(Caution(text) for text in evaluation.warnings)]),
-        *(_plots(evaluation, scope) for scope in SCOPES if evaluation.results.shoppers[scope]),
+        *(_plots(evaluation, scope) for scope in _scopes(evaluation)),
+        _slices(evaluation),
         _differences(evaluation),
         _figures(evaluation),
         Section("How it was measured", [*_method(evaluation), Facts(_facts(evaluation))]),
@@ -107,29 +132,117 @@ def _key(evaluation: Evaluation) -> KeyFigures:
 def _plots(evaluation: Evaluation, scope: Scope) -> Section:
     models = evaluation.results.metrics
     first = next(iter(models))
-    panels = []
-    for metric in models[first][scope]:
-        rows = [
-            Dot(
-                label=model_name(model),
-                value=scopes[scope][metric].value,
-                low=scopes[scope][metric].low,
-                high=scopes[scope][metric].high,
-                accent=model == first,
-            )
-            for model, scopes in models.items()
-        ]
-        told = "; ".join(
-            f"{model_name(model)} {with_interval(scopes[scope][metric])}"
-            for model, scopes in models.items()
-        )
-        panels.append(
-            Drawing(dot_panel(metric_name(metric), rows), f"{metric_name(metric)}: {told}")
-        )
+    second = "mrr@20" if "mrr@20" in models[first][scope] else "recall@20"
+    panels = [
+        *(_dots(evaluation, scope, metric) for metric in (_MAIN, second, COVERAGE)),
+        _recall_by_k(evaluation, scope),
+    ]
     count = f"{evaluation.results.shoppers[scope]:,} shoppers"
-    caption = f"{_READING} {count}; {evaluation.bounds}."
+    caption = f"{_READING} A shade is the same interval along a line. {count}; {evaluation.bounds}."
     return Section(
         _SCOPE_NAMES[scope], [Prose(_SCOPE_TEXTS[scope]), Drawings(panels=panels, caption=caption)]
+    )
+
+
+def _dots(evaluation: Evaluation, scope: Scope, metric: str) -> Drawing:
+    models = evaluation.results.metrics
+    first = next(iter(models))
+    rows = [
+        Dot(
+            label=model_name(model),
+            value=scopes[scope][metric].value,
+            low=scopes[scope][metric].low,
+            high=scopes[scope][metric].high,
+            accent=model == first,
+        )
+        for model, scopes in models.items()
+    ]
+    told = "; ".join(
+        f"{model_name(model)} {with_interval(scopes[scope][metric])}"
+        for model, scopes in models.items()
+    )
+    return Drawing(dot_panel(metric_name(metric), rows), f"{metric_name(metric)}: {told}")
+
+
+def _recall_by_k(evaluation: Evaluation, scope: Scope) -> Drawing:
+    curves = {model: of[scope] for model, of in evaluation.results.recall_by_k.items()}
+    title = "Recall by length of the list"
+    lines = [Series(label=model_name(model), figures=of) for model, of in curves.items()]
+    told = "; ".join(
+        f"{model_name(model)} {of[0].value:.3f} at 1, {of[-1].value:.3f} at {len(of)}"
+        for model, of in curves.items()
+    )
+    return Drawing(shaded_panel(title, lines, axis="places"), f"{title}: {told}")
+
+
+def _slices(evaluation: Evaluation) -> Section:
+    results = evaluation.results
+    cuts = [
+        (cut, scope, slices)
+        for scope in _scopes(evaluation)
+        for cut, scopes in results.slices.items()
+        if (slices := scopes[scope])
+    ]
+    return Section(
+        "For whom, and for what",
+        [
+            Prose(
+                "Left: by how many distinct items the device knows of a shopper; neighbours with "
+                "few shoppers are joined. Right: by the popularity of what was to be found; head, "
+                "middle and tail hold a third of all popularity each, the head in the fewest "
+                "items. Lists and targets are those of the whole; only what is counted differs."
+            ),
+            Drawings(
+                panels=[_sliced(cut, scope, slices) for cut, scope, slices in cuts],
+                caption=f"NDCG@20. {_READING} {evaluation.bounds}.",
+            ),
+            *(_slice_table(evaluation, *one) for one in cuts),
+        ],
+    )
+
+
+def _sliced(cut: Cut, scope: Scope, slices: Sequence[Slice]) -> Drawing:
+    title = f"{_SCOPE_NAMES[scope]}, by {CUT_NAMES[cut]}"
+    names = [_tick(one.name) for one in slices]
+    lines = [
+        Series(label=model_name(model), figures=[one.metrics[model][_MAIN] for one in slices])
+        for model in slices[0].metrics
+    ]
+    told = "; ".join(
+        f"{slice_name(cut, one.name)}: "
+        + ", ".join(
+            f"{model_name(model)} {with_interval(row[_MAIN])}" for model, row in one.metrics.items()
+        )
+        for one in slices
+    )
+    return Drawing(slice_panel(title, lines, names=names, axis=CUT_NAMES[cut]), f"{title}: {told}")
+
+
+def _tick(name: str) -> str:
+    """Return a slice as a tick has room for it."""
+    return f"over {int(name[:-1]) - 1}" if name.endswith("+") else name.replace("-", "–")
+
+
+def _slice_table(evaluation: Evaluation, cut: Cut, scope: Scope, slices: Sequence[Slice]) -> Table:
+    models = list(evaluation.results.metrics)
+    return Table(
+        columns=[
+            f"{_SCOPE_NAMES[scope]}, {CUT_NAMES[cut]}",
+            "shoppers",
+            "targets",
+            *(model_name(model) for model in models),
+        ],
+        rows=[
+            [
+                slice_name(cut, one.name),
+                f"{one.shoppers:,}",
+                f"{one.targets:,}",
+                *(with_interval(one.metrics[model][_MAIN]) for model in models),
+            ]
+            for one in slices
+        ],
+        caption=f"NDCG@20. {evaluation.bounds}.",
+        strong_column=3,
     )
 
 
@@ -224,6 +337,11 @@ def _method(evaluation: Evaluation) -> Iterator[Block]:
         "number of targets; the ideal of NDCG holds as many targets as the list has room for. "
         "Coverage is the share of the universe that any list shows."
     )
+    yield Prose(
+        "Only figures of a model with min_shoppers of 20 or more count as made from aggregates. "
+        f"What a threshold costs on this data, at {', '.join(map(str, THRESHOLDS))} shoppers, says "
+        "shelfrank privacy curve."
+    )
     if evaluation.protocol == "next":
         yield Prose("Each later event was asked for by itself, from the events before it.")
 
@@ -250,6 +368,7 @@ def _facts(evaluation: Evaluation) -> Sequence[tuple[str, str]]:
         ("Trained on events up to", f"{made.trained_until:%Y-%m-%d %H:%M} UTC"),
         ("Universe", universe),
         ("Targets outside the universe", f"{out.targets_outside:,} (not counted)"),
+        ("Stands on", stands_on(made.min_shoppers)),
         ("Shoppers behind each statistic (min_shoppers)", f"at least {made.min_shoppers}"),
         ("Items a shopper contributes (max_items)", f"at most {made.max_items}"),
         ("Noise", epsilon),

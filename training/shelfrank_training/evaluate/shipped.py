@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from shelfrank import Ranker
+from shelfrank.bundle import archive
 from shelfrank.bundle.verify import verify_bundle
 from shelfrank.consent.policy import Policy
 from shelfrank.types import RANK_PURPOSE
@@ -17,13 +18,14 @@ from shelfrank_training.evaluate.histories import DeviceRules, keep_all
 from shelfrank_training.publish.build import throwaway
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
     import numpy.typing as npt
 
     from shelfrank.bundle.catalog import Catalog
+    from shelfrank.bundle.verify import VerifiedBundle
     from shelfrank.types import Event, ItemId, Kind
     from shelfrank_training.evaluate.protocol import Universe
 
@@ -35,11 +37,19 @@ class Shipped:
         ranker: over the verified bundle.
         universe: the items that compete; those the bundle does not hold are never ranked.
         rules: what a device with this bundle does to histories.
+        measured: see `measured_files`.
     """
 
-    def __init__(self, ranker: Ranker, universe: Universe, rules: DeviceRules) -> None:
+    def __init__(
+        self,
+        ranker: Ranker,
+        universe: Universe,
+        rules: DeviceRules,
+        measured: Mapping[str, str],
+    ) -> None:
         found = [ranker.catalog.index_of(item_id) for item_id in universe.item_ids]
         self.rules = rules
+        self.measured = measured
         self.n_missing = found.count(None)
         self._ranker = ranker
         self._rows = np.flatnonzero([idx is not None for idx in found])
@@ -55,11 +65,10 @@ class Shipped:
         self, history: Sequence[Event], *, now: datetime, in_visit: bool
     ) -> npt.NDArray[np.float64]:
         """Score the universe as the device would at `now`."""
-        scores = np.full(self._n_items, -np.inf)
-        scores[self._rows] = self._ranker.scores(
+        asked = self._ranker.scores(
             history, now=now, candidates=self._candidates, in_visit=in_visit
-        ).score
-        return scores
+        )
+        return self._in_universe(asked.score)
 
     def popularity(self, *, now: datetime) -> npt.NDArray[np.float64]:
         """Score the universe by the model's own part of that name, the same for every history.
@@ -72,8 +81,13 @@ class Shipped:
         """
         column = self._ranker.part_names.index("popularity")
         asked = self._ranker.scores((), now=now, candidates=self._candidates, in_visit=False)
+        return self._in_universe(asked.parts[:, column])
+
+    def _in_universe(self, found: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+        if not self.n_missing:
+            return found.astype(np.float64)
         scores = np.full(self._n_items, -np.inf)
-        scores[self._rows] = asked.parts[:, column]
+        scores[self._rows] = found
         return scores
 
 
@@ -90,9 +104,10 @@ def open_shipped(model: Path, universe: Universe, *, now: datetime) -> Shipped:
         PublishError: the folder cannot be made into a bundle.
         PolicyError: its policy cannot be read.
     """
-    ranker, policy = open_model(model, now=now)
+    bundle = _verified(model, now)
+    ranker, policy = _opened(bundle)
     rules = keep_all() if policy is None else rules_of(policy, ranker.catalog)
-    return Shipped(ranker, universe, rules)
+    return Shipped(ranker, universe, rules, measured_files(bundle))
 
 
 def open_model(model: Path, *, now: datetime) -> tuple[Ranker, Policy | None]:
@@ -106,9 +121,28 @@ def open_model(model: Path, *, now: datetime) -> tuple[Ranker, Policy | None]:
         PublishError: the folder cannot be made into a bundle.
         PolicyError: its policy cannot be read.
     """
+    return _opened(_verified(model, now))
+
+
+def _verified(model: Path, now: datetime) -> VerifiedBundle:
     data, trust = throwaway(model, now)
-    bundle = verify_bundle(data, trust=trust, now=now)
+    return verify_bundle(data, trust=trust, now=now)
+
+
+def _opened(bundle: VerifiedBundle) -> tuple[Ranker, Policy | None]:
     return Ranker(bundle), None if bundle.policy is None else Policy.parse(bundle.policy)
+
+
+def measured_files(bundle: VerifiedBundle) -> dict[str, str]:
+    """Return the SHA-256 of the files that decide a ranking, by name, as they were verified.
+
+    The policy is among them: it says which histories a device has to rank with.
+    """
+    return {
+        entry.path: entry.sha256
+        for entry in bundle.manifest.files
+        if entry.path in {archive.MODEL, archive.CATALOG, archive.POLICY}
+    }
 
 
 def rules_of(policy: Policy, catalog: Catalog) -> DeviceRules:

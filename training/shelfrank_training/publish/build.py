@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
+import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from shelfrank.bundle import archive
-from shelfrank.bundle.label import LabelledBundle
+from shelfrank.bundle.label import Label, LabelledBundle
 from shelfrank.bundle.manifest import FORMATS, FileEntry, Manifest, ModelInfo
 from shelfrank.bundle.signature import MANIFEST_TYPE, dump_detached, parse_detached
 from shelfrank.bundle.trust import newest_root, read_anchor, walk_roots
 from shelfrank.bundle.verify import KNOWN_FILES, read_contents
 from shelfrank.consent.policy import Policy
 from shelfrank_training.errors import PublishError
+from shelfrank_training.publish.card import card_for_bundle
 from shelfrank_training.publish.keys import SigningKey, keygen
-from shelfrank_training.publish.labelling import FACTS, ITEMS, label_for_bundle
+from shelfrank_training.publish.labelling import FACTS, ITEMS, digest, label_for_bundle
 from shelfrank_training.publish.promises import check_promises
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
     from pathlib import Path
+
+    from shelfrank_training.publish.card import Measured
 
 MODEL_INFO: Final = "model.json"
 """File of a model folder that describes the graph; its description goes into the manifest."""
@@ -36,7 +39,7 @@ _MIN_SDK: Final = (0, 1)
 _THROWAWAY_VALIDITY: Final = timedelta(days=1)
 
 
-def build_bundle(
+def build_bundle(  # noqa: PLR0913 - each one is a statement of the bundle
     model_folder: Path,
     *,
     name: str,
@@ -44,6 +47,7 @@ def build_bundle(
     issued_at: datetime,
     expires: datetime,
     root: bytes | tuple[bytes, ...],
+    figures: Measured | None = None,
 ) -> bytes:
     """Put a model folder into an unsigned bundle.
 
@@ -58,13 +62,16 @@ def build_bundle(
         issued_at: aware.
         expires: aware, after `issued_at`.
         root: ``root.json``, or all roots so far, oldest first.
+        figures: what was measured of this very model, for its card; None for a card that says that
+            nothing was.
 
     Returns:
         The bundle, with a signature file that holds none; `sign_bundle` adds them.
 
     Raises:
-        PublishError: a file that is missing, dates in the wrong order, or a label that is not what
-            was done.
+        PublishError: a file that is missing, dates in the wrong order, a label that is not what
+            was done, figures that the card of this bundle cannot hold, or more bytes than the
+            model's size limit.
         BundleError: contents that a device would refuse.
         PolicyError: a policy that a device could not read.
     """
@@ -75,9 +82,13 @@ def build_bundle(
     info = ModelInfo.parse(folder[MODEL_INFO], where=MODEL_INFO)
     bundle = LabelledBundle(name=name, version=version, created=issued_at, valid_until=expires)
     label = label_for_bundle(folder, info, bundle)
+    shipped = {path: data for path, data in folder.items() if path not in _KEPT}
+    digests = {path: digest(data) for path, data in shipped.items()}
+    card = card_for_bundle(figures, files=digests, label=Label.parse(label))
     members = {
-        **{path: data for path, data in folder.items() if path not in _KEPT},
+        **shipped,
         archive.LABEL: label,
+        archive.CARD: card.dump(),
         **_named_roots(roots),
     }
     manifest = Manifest(
@@ -95,7 +106,9 @@ def build_bundle(
     contents = read_contents(Manifest.parse(manifest.dump()), members)
     policy = None if contents.policy is None else Policy.parse(contents.policy)
     check_promises(contents.label, policy, contents.catalog.categories)
-    return pack(manifest.dump(), members)
+    data = pack(manifest.dump(), members)
+    _check_size(data, folder[MODEL_INFO])
+    return data
 
 
 def describe_files(members: Mapping[str, bytes]) -> tuple[FileEntry, ...]:
@@ -104,7 +117,7 @@ def describe_files(members: Mapping[str, bytes]) -> tuple[FileEntry, ...]:
         FileEntry(
             path=path,
             size=len(members[path]),
-            sha256=hashlib.sha256(members[path]).hexdigest(),
+            sha256=digest(members[path]),
             critical=path in KNOWN_FILES or archive.root_version(path) is not None,
         )
         for path in sorted(members)
@@ -175,6 +188,17 @@ def read_model_folder(folder: Path) -> dict[str, bytes]:
     """
     found = {name: _read(folder / name) for name in (*_FROM_FOLDER, *_KEPT)}
     return found | {name: _read(folder / name) for name in _OPTIONAL if (folder / name).exists()}
+
+
+def _check_size(data: bytes, model_json: bytes) -> None:
+    """Refuse a bundle that outgrew the limit its model was made for: files were added since."""
+    size = json.loads(model_json).get("size")
+    limit = size.get("limit") if isinstance(size, dict) else None
+    if isinstance(limit, int) and len(data) > limit:
+        raise PublishError(
+            f"bundle would have {len(data):,} bytes, the model was made for at most {limit:,}",
+            hint="train again with a lower --size-limit, so that what is added has room",
+        )
 
 
 def _named_roots(roots: tuple[bytes, ...]) -> dict[str, bytes]:
