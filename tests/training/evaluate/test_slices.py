@@ -147,6 +147,18 @@ def test_differences_in_a_slice_are_those_of_its_own_figures() -> None:
             assert difference.low <= difference.value <= difference.high
 
 
+def test_no_interval_ends_beyond_what_its_figure_can_be() -> None:
+    # Twelve lists of twenty cover nearly all of sixty items.
+    found = measure(NEXT, [([at * 5], [1, at * 5 + 1, 59]) for at in range(12)])
+
+    for scopes in found.metrics.values():
+        for of in (figure for row in scopes.values() for figure in row.values()):
+            assert 0 <= of.low <= of.high <= 1
+    for scopes in found.paired.values():
+        for of in (figure for row in scopes.values() for figure in row.values()):
+            assert -1 <= of.low <= of.high <= 1
+
+
 def test_recall_by_k_never_falls_and_ends_at_recall_at_20() -> None:
     found = measure(NEXT, [([at], [1, at, 59]) for at in range(15)])
 
