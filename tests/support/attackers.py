@@ -151,8 +151,9 @@ class ListWatcher:
         table = Affinity().fit(Counts.of(release, self._space)).table_
         n_items = self._space.n_items
         places = np.full((n_items, n_items), n_items, dtype=np.int64)
+        rows, numbers = table.source, table.number
         for source in range(n_items):
-            listed = table.target[source][table.value[source] > 0]
+            listed = table.target[(rows == source) & (numbers > 0)]
             places[source, listed.astype(np.int64)] = np.arange(listed.size)
         self._places.append(places)
 

@@ -59,7 +59,7 @@ def test_a_run_writes_a_folder_that_becomes_a_bundle_a_device_ranks_with(
     printed = capsys.readouterr()
     assert printed.out == ""
     assert "items" in printed.err
-    assert "MB" in printed.err
+    assert "bundle, at most" in printed.err
     assert sorted(path.name for path in (place / "model").iterdir()) == FILES
     data, root = throwaway(place / "model", NOW)
     bundle = verify_bundle(data, trust=root, now=NOW)

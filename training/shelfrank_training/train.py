@@ -16,6 +16,7 @@ from shelfrank_training.events import Columns, read_catalog
 from shelfrank_training.export.folder import MODEL_JSON, model_files
 from shelfrank_training.export.graph import export
 from shelfrank_training.folders import check_out, replace_folder
+from shelfrank_training.limit import Limited, fit_within
 from shelfrank_training.models.blend import Blend
 from shelfrank_training.models.counts import Counts
 from shelfrank_training.models.space import ItemSpace
@@ -24,7 +25,7 @@ from shelfrank_training.publish.catalog import CatalogRow
 from shelfrank_training.publish.promises import check_promises
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from shelfrank_training.aggregates.folder import Aggregates
@@ -45,11 +46,14 @@ class TrainSettings:
             aggregates.
         columns: what differs from the contract's column names in the catalog.
         overwrite: replace an older model folder.
+        size_limit: most bytes of the bundle file; None keeps the strongest pairs of each source,
+            whatever they take.
     """
 
     policy: Path | None = None
     columns: Columns | None = None
     overwrite: bool = False
+    size_limit: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,12 +65,16 @@ class Trained:
         exported: their graph.
         n_items: items of the model's catalog.
         n_unlisted: items with published numbers that the catalog file does not list; left out.
+        n_over_limit: items left out because the bundle would be too large.
+        files: what was written, by name.
     """
 
     blend: Blend
     exported: Exported
     n_items: int
     n_unlisted: int
+    n_over_limit: int
+    files: Mapping[str, bytes]
 
 
 def train(
@@ -87,7 +95,7 @@ def train(
         progress: who hears about the long steps.
 
     Raises:
-        DataError: an input is not what it should be.
+        DataError: an input is not what it should be, or the size limit cannot be met.
         PrivacyError: the policy asks for more than the aggregates keep.
         LabelError: the same, for what only the label tells.
         PublishError: the catalog has a category that the aggregates left out.
@@ -104,12 +112,35 @@ def train(
         rows, n_unlisted = catalog_rows(found, listed)
         if stated is not None:
             _check_policy(found, stated)
-    blend, exported = fit_and_export(found, rows, progress=progress)
-    files = model_files(blend, exported, found, rows, policy=policy_bytes)
+    made = _make(found, rows, policy_bytes, settings.size_limit, progress)
+    files = made.files
     label = Label.parse(files[archive.LABEL])
-    check_promises(label, stated, [row.category for row in rows if row.category])
+    check_promises(label, stated, [row.category for row in made.rows if row.category])
     replace_folder(out, files.items())
-    return Trained(blend=blend, exported=exported, n_items=len(rows), n_unlisted=n_unlisted)
+    return Trained(
+        blend=made.blend,
+        exported=made.exported,
+        n_items=len(made.rows),
+        n_unlisted=n_unlisted,
+        n_over_limit=len(rows) - len(made.rows),
+        files=files,
+    )
+
+
+def _make(
+    aggregates: Aggregates,
+    rows: Sequence[CatalogRow],
+    policy: bytes | None,
+    size_limit: int | None,
+    progress: Progress,
+) -> Limited:
+    if size_limit is not None:
+        return fit_within(
+            aggregates, rows, policy=policy, limit=size_limit, seed=SEED, progress=progress
+        )
+    blend, exported = fit_and_export(aggregates, rows, progress=progress)
+    files = model_files(blend, exported, aggregates, rows, policy=policy)
+    return Limited(blend=blend, exported=exported, rows=rows, files=files)
 
 
 def fit_and_export(

@@ -27,7 +27,8 @@ from shelfrank_training.export.graph import (
     made_up_questions,
 )
 from shelfrank_training.models.blend import Blend
-from shelfrank_training.models.parts import Affinity, Popularity, Repeat
+from shelfrank_training.models.counts import PairCounts
+from shelfrank_training.models.parts import Affinity, Category, Next, Popularity, Repeat
 from shelfrank_training.publish.catalog import CatalogRow
 from support import corner_shop
 from support.corner_shop import DISLIKE, LIKE, PURCHASE, VIEW, question
@@ -169,6 +170,39 @@ def test_a_shop_without_categories_exports() -> None:
     np.testing.assert_allclose(parts, blend.score_candidates(asked).parts, atol=TOLERANCE)
 
 
+def test_a_shop_whose_pairs_are_all_withheld_exports() -> None:
+    full = corner_shop.counts()
+    nothing = PairCounts(
+        source=np.zeros(0, dtype=np.int64),
+        target=np.zeros(0, dtype=np.int64),
+        shoppers=np.zeros(0),
+        weight=np.zeros(0),
+    )
+    empty = dict.fromkeys(("pairs", "next_in_visit", "next_visit", "category_pairs"), nothing)
+    blend = Blend().fit(replace(full, **empty))
+
+    found = export(blend, rng=np.random.default_rng(3))
+
+    asked = question([(2, PURCHASE, 1.0, 0, 0), (7, DISLIKE, 3.0, 1, 1)], range(N_ROWS))
+    parts = Session(found.model).run(asked).parts
+    assert (parts[:, 1:3] == 0).all()
+    assert (parts[:, 3] != 0).any()
+    assert len(found.model) < len(corner_shop.exported().model)
+
+
+def test_pairs_that_were_not_rounded_export_as_they_are() -> None:
+    parts = (Popularity(), Next(top=None), Affinity(top=None), Category(top=None), Repeat())
+    whole = Blend(parts=parts).fit(corner_shop.counts())
+    graph = Session(export(whole, rng=np.random.default_rng(3)).model)
+    asked = question([(2, PURCHASE, 1.0, 0, 0), (7, PURCHASE, 3.0, 1, 1)], range(N_ROWS))
+
+    assert_equal(asked, blend=whole, graph=graph)
+    rounded = session().run(asked).parts
+    difference = np.abs(graph.run(asked).parts - rounded)[:, 1:4].max(axis=0)
+    assert (difference > 0).all()
+    assert (difference < 0.03 * np.abs(rounded[:, 1:4]).max(axis=0)).all()
+
+
 def test_a_shop_of_one_item_exports() -> None:
     found = export(blend_of([CatalogRow(item_id="only")]), rng=np.random.default_rng(3))
 
@@ -205,7 +239,7 @@ def test_rows_beyond_two_bytes_are_reached() -> None:
     )
     blend = Blend().fit(replace(wide, pairs=pairs))
     tables: list[PairTable] = [blend.parts_[1].in_visit_, blend.parts_[2].table_]  # type: ignore[attr-defined]
-    assert {table.target.dtype for table in tables} == {np.dtype(np.int32)}
+    assert {table.target.dtype for table in tables} == {np.dtype(np.uint32)}
     graph = Session(convert(blend))
     past = int(pairs.source[0])
     asked = question(
@@ -277,9 +311,11 @@ def test_an_estimator_changed_after_conversion_is_refused(part: type) -> None:
     blend = Blend().fit(corner_shop.counts())
     changed: Any = next(one for one in blend.parts_ if isinstance(one, part))
     if part is Popularity:
-        changed.row_ = changed.row_ + np.float32(0.01)
+        changed.row_ = replace(changed.row_, levels=changed.row_.levels + np.float32(0.01))
     elif part is Affinity:
-        changed.table_ = replace(changed.table_, scale=changed.table_.scale * np.float32(1.5))
+        scale = changed.table_.scale
+        louder = replace(scale, levels=scale.levels * np.float32(1.5))
+        changed.table_ = replace(changed.table_, scale=louder)
     else:
         changed.half_life_days_ *= 2
 
@@ -292,7 +328,8 @@ def test_an_estimator_that_gives_no_number_is_refused() -> None:
     found = corner_shop.exported()
     blend = Blend().fit(corner_shop.counts())
     popularity: Any = blend.parts_[0]
-    popularity.row_ = np.full_like(popularity.row_, np.nan)
+    nothing = np.full_like(popularity.row_.levels, np.nan)
+    popularity.row_ = replace(popularity.row_, levels=nothing)
 
     with pytest.raises(ParityError):
         check_parity(blend, found.model, found.probes)

@@ -25,6 +25,7 @@ from shelfrank_training.models.parts import (
     Popularity,
     Repeat,
 )
+from shelfrank_training.models.ridge import neighbourhood_ridge
 from shelfrank_training.models.space import ItemSpace
 from support import corner_shop
 from support.corner_shop import CART, DISLIKE, LIKE, PURCHASE, ROWS, SHOPPERS, VIEW, question
@@ -175,7 +176,7 @@ def test_a_new_item_starts_at_the_lower_quarter_of_its_category_or_of_all() -> N
 # --- Affinity ---
 
 
-def test_affinity_is_the_shrunk_log_lift_times_activity() -> None:
+def test_affinity_is_the_weight_of_a_past_item_times_activity() -> None:
     together = numbers((0, 1, 30, 30), (1, 0, 30, 30))
     found = replace(SMALL, pairs=together)
     part = Affinity(weight=0.5, shrink=5.0).fit(found)
@@ -183,27 +184,39 @@ def test_affinity_is_the_shrunk_log_lift_times_activity() -> None:
 
     got = part.part(HistoryReader().fit(found).read(asked), asked)
 
-    lift = math.log((30 + 5) / (100 * 50 / 1000 + 5))
-    assert got == pytest.approx([0, 0.5 * lift * math.log(2), 0, 0], abs=0.01)
+    weight = 30 / (100 + 5) / math.sqrt(50 / 1000)
+    assert got == pytest.approx([0, 0.5 * weight * math.log(2), 0, 0], abs=0.01)
 
 
 def test_affinity_over_a_whole_history_is_the_sum_over_past_items() -> None:
     part = fitted(Affinity(top=20))
-    known = pairs_of(counts().pairs)
     shoppers = counts().item_shoppers
+    source, target, weight = neighbourhood_ridge(
+        counts().pairs, shoppers, n_neighbours=50, shrink=400.0
+    )
     activity = {2: 1.0, 7: 1.0, 9: -1.0}
     asked = question(
         [(2, PURCHASE, 0.0, 1, 2), (7, PURCHASE, 0.0, 1, 1), (9, DISLIKE, 3.0, 1, 0)], EVERY_ROW
     )
     wanted = np.zeros(21)
     for past, sign in activity.items():
-        for target in range(14):
-            if (past, target) in known:
-                expected = shoppers[past] * shoppers[target] / SHOPPERS
-                lift = 0.18 * math.log((known[past, target] + 5) / (expected + 5))
-                wanted[target] += lift * (math.log(2) if sign > 0 else -1)
+        for row in np.flatnonzero(source == past):
+            number = 3 * weight[row] / math.sqrt(shoppers[target[row]] / SHOPPERS)
+            wanted[target[row]] += number * (math.log(2) if sign > 0 else -1)
 
     assert part_of(part, asked) == pytest.approx(wanted, abs=0.01)
+
+
+def test_noise_in_the_pairs_shrinks_affinity() -> None:
+    together = numbers((0, 1, 30, 30), (1, 0, 30, 30))
+    found = replace(SMALL, pairs=together, pair_noise=50.0)
+    part = Affinity(weight=0.5, shrink=5.0, neighbours=4).fit(found)
+    asked = question([(0, PURCHASE, 0.0, 1, 0)], [1])
+
+    got = part.part(HistoryReader().fit(found).read(asked), asked)
+
+    weight = 30 / (100 + 2 * 50 * 2) / math.sqrt(50 / 1000)
+    assert got == pytest.approx([0.5 * weight * math.log(2)], abs=0.01)
 
 
 # --- Next ---
@@ -354,6 +367,31 @@ def test_repeat_counts_visits_lately_and_ever_and_takes_off_what_is_disliked() -
 
 
 @pytest.mark.parametrize(
+    ("ages", "missed"),
+    [
+        ((), 0),
+        ((90,), 0),
+        ((50, 40), 3),
+        ((50, 45, 40), 7),
+        ((20, 10), 0),
+        ((20, 19.9), 18.9),
+    ],
+    ids=["never", "once", "four gaps", "eight gaps", "due now", "gaps of less than a day"],
+)
+def test_what_a_shopper_used_to_take_more_often_loses(
+    ages: tuple[float, ...], missed: float
+) -> None:
+    found = with_gaps((7, 10))
+    bought = [(0, PURCHASE, age, visit, visit) for visit, age in enumerate(ages, start=1)]
+    asked = question(bought, [0])
+    state = HistoryReader().fit(found).read(asked)
+
+    usual, less = (Repeat(overdue=weight).fit(found).part(state, asked) for weight in (0.0, 0.5))
+
+    assert usual - less == pytest.approx([0.5 * math.log1p(missed)], rel=0.01)
+
+
+@pytest.mark.parametrize(
     ("gaps", "days"),
     [
         ((), DEFAULT_HALF_LIFE_DAYS),
@@ -469,7 +507,7 @@ def test_the_weights_scale_their_part_and_nothing_else() -> None:
     asked = question([(2, PURCHASE, 3.0, 1, 1), (7, LIKE, 1.0, 0, 0)], EVERY_ROW)
     usual = Blend().fit(counts()).score_candidates(asked)
     doubled = (
-        Blend(parts=(Popularity(), Next(), Affinity(weight=0.36), Category(), Repeat()))
+        Blend(parts=(Popularity(), Next(), Affinity(weight=6.0), Category(), Repeat()))
         .fit(counts())
         .score_candidates(asked)
     )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import click
 
@@ -14,7 +15,25 @@ if TYPE_CHECKING:
     from shelfrank.consent.policy import Policy
     from shelfrank_training.events import Columns
 
+_UNITS: Final = {"": 1, "b": 1, "kb": 1_000, "mb": 1_000_000, "kib": 1 << 10, "mib": 1 << 20}
+_BYTES: Final = re.compile(r"(?P<number>\d+(\.\d+)?) ?(?P<unit>|b|kb|mb|kib|mib)", re.IGNORECASE)
+
 Command = TypeVar("Command", bound="Callable[..., object]")
+
+
+def read_bytes(_: click.Context, __: click.Parameter, value: str | None) -> int | None:
+    """Turn a number of bytes, plain or with kB, MB, KiB or MiB behind it, into whole bytes.
+
+    Raises:
+        click.BadParameter: it is no size, or none of at least one byte.
+    """
+    if value is None:
+        return None
+    found = _BYTES.fullmatch(value.strip())
+    size = int(float(found["number"]) * _UNITS[found["unit"].lower()]) if found else 0
+    if size < 1:
+        raise click.BadParameter(f"{value!r} is not a size such as 1800000, 1.8MB or 600kB")
+    return size
 
 
 def column_options(command: Command) -> Command:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from shelfrank_training.cli import console
-from shelfrank_training.cli.options import column_options, read_columns
+from shelfrank_training.cli.options import column_options, read_bytes, read_columns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from shelfrank_training.train import Trained
 
 
 @click.command(name="train")
@@ -19,6 +25,13 @@ from shelfrank_training.cli.options import column_options, read_columns
     type=click.Path(path_type=Path),
     help="Policy to put into the bundle; the one given to aggregate.",
 )
+@click.option(
+    "--size-limit",
+    callback=read_bytes,
+    metavar="SIZE",
+    help="Largest bundle file, as in 1800000 or 1.8MB (a million bytes). Pairs that add least to "
+    "scores are left out, and at last the least popular items.",
+)
 @column_options
 @click.option("--force", is_flag=True, help="Replace an older model folder.")
 def command(
@@ -26,6 +39,7 @@ def command(
     catalog: Path,
     out: Path,
     policy: Path | None,
+    size_limit: int | None,
     mapped: tuple[str, ...],
     dropped: tuple[str, ...],
     force: bool,
@@ -45,6 +59,7 @@ def command(
             policy=policy,
             columns=read_columns(mapped, dropped),
             overwrite=force,
+            size_limit=size_limit,
         ),
         progress=console.Bars(),
     )
@@ -53,8 +68,23 @@ def command(
     rows = [
         ("items", f"{trained.n_items:,}"),
         ("items not in the catalog, left out", f"{trained.n_unlisted:,}"),
-        ("parts", ", ".join(trained.blend.part_names)),
-        ("model", f"{len(trained.exported.model) / 1e6:.2f} MB"),
+        ("items left out for the size limit", f"{trained.n_over_limit:,}"),
         ("largest difference of graph and estimators", f"{trained.exported.difference:.1e}"),
     ]
     console.table(f"Model in {out}", ["what", "value"], rows)
+    console.table("What the bundle takes", ["what", "bytes"], list(_takes(trained)))
+
+
+def _takes(trained: Trained) -> Iterator[tuple[str, str]]:
+    from shelfrank_training.limit import REST_BYTES, SHIPPED, bundle_bytes
+    from shelfrank_training.models.size import part_bytes
+
+    graph = len(trained.exported.model)
+    for part in trained.blend.parts_:
+        graph -= (size := part_bytes(part))
+        yield f"part {part.name}", f"{size:,}"
+    yield "nodes of the graph", f"{graph:,}"
+    for name in SHIPPED[1:]:
+        yield name, f"{len(trained.files.get(name, b'')):,}"
+    yield "room for manifest, signatures and the like", f"{REST_BYTES:,}"
+    yield "bundle, at most", f"{bundle_bytes(trained.files):,}"

@@ -9,23 +9,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+from onnx import TensorProto
 from skl2onnx import update_registered_converter
 from skl2onnx.common.data_types import FloatTensorType, Int64TensorType
 
 from shelfrank.bundle.manifest import GRAPH_INPUTS
 from shelfrank.types import KIND_CODES
-from shelfrank_training.export.writer import GraphWriter
+from shelfrank_training.export.writer import INT64, GraphWriter
 from shelfrank_training.models.blend import Blend
 from shelfrank_training.models.history import HistoryReader
 from shelfrank_training.models.parts import (
     AGAIN_DECAY,
+    LONG_AGO_DAYS,
     RANK_DECAY,
+    SHORTEST_GAP_DAYS,
     Affinity,
     Category,
     Next,
     Popularity,
     Repeat,
 )
+from shelfrank_training.models.tables import TWO_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -112,21 +117,65 @@ def _convert_history(scope: Any, operator: Any, container: Any) -> None:
 
 
 def _spread(write: GraphWriter, name: str, table: PairTable, source: str, weight: str) -> str:
-    """`PairTable.spread`: a dense vector over the targets."""
-    target = write.constant(f"{name}_target", table.target)
-    value = write.constant(f"{name}_value", table.value)
-    scale = write.constant(f"{name}_scale", table.scale)
-    flat = write.integers("flat", -1)
-    column = write.integers("column", -1, 1)
-    rows = write.to_int64(write.node("Gather", target, source, axis=0))
-    numbers = write.to_float(write.node("Gather", value, source, axis=0))
-    factor = write.node("Mul", write.node("Gather", scale, source, axis=0), weight)
-    weighted = write.node("Mul", numbers, write.node("Reshape", factor, column))
+    """`PairTable.spread`: a dense vector over the targets.
+
+    The work is that of the entries of the sources at hand, however long single rows are.
+    """
+    if not table.target.size:
+        return write.node("ConstantOfShape", write.integers("size", table.n_targets))
+    # Of constants alone, so computed once, when the graph is loaded.
+    lengths = write.to_int64(write.constant(f"{name}_length", table.length))
+    ends = write.running_sum(lengths)
+    own = write.pick(lengths, source)
+    stop = write.running_sum(own)
+    total = write.node("ReduceSum", own, write.integers("axes", 0), keepdims=1)
+    place, row = _ragged(write, source, stop, total)
+    # From the place among the entries at hand to that in the table: both rows end with their last.
+    shift = write.node("Sub", write.pick(ends, source), stop)
+    at = write.node("Add", place, write.pick(shift, row))
+    factor = weight
+    if table.scale is not None:
+        scale = write.pick(write.coded(f"{name}_scale", table.scale), source)
+        factor = write.node("Mul", scale, weight)
+    value = write.pick(write.constant(f"{name}_value", table.value), at)
+    if table.value.dtype != np.float32:
+        value = write.to_float(value)
     return write.scatter_add(
         table.n_targets,
-        write.node("Reshape", rows, flat),
-        write.node("Reshape", weighted, flat),
+        _targets(write, name, table, at),
+        write.node("Mul", value, write.pick(factor, row)),
     )
+
+
+def _ragged(write: GraphWriter, source: str, stop: str, total: str) -> tuple[str, str]:
+    """Count through the entries of all sources: each one's place, and which source it is of.
+
+    A 1 where a row ends, more where empty ones follow: their running sum is the number of the row.
+    """
+    one = write.integers("one", 1)
+    zero = TensorProto(data_type=INT64, dims=[1], int64_data=[0], name="zero")
+    places = write.node("ConstantOfShape", write.node("Add", total, one), value=zero)
+    ends = write.node("Expand", one, write.node("Shape", source))
+    marks = write.node("ScatterElements", places, stop, ends, axis=0, reduction="add")
+    # The last mark stands behind the last entry.
+    row = write.node(
+        "Slice", write.running_sum(marks), write.integers("first", 0), write.integers("last", -1)
+    )
+    scalar = write.constant("from", np.array(0, dtype=np.int64))
+    step = write.constant("step", np.array(1, dtype=np.int64))
+    return write.node("Range", scalar, write.node("Squeeze", total), step), row
+
+
+def _targets(write: GraphWriter, name: str, table: PairTable, at: str) -> str:
+    """Return int64 targets of the entries `at`; above two bytes, the third stands apart."""
+    if table.n_targets <= TWO_BYTES:
+        return write.to_int64(write.pick(write.constant(f"{name}_target", table.target), at))
+    low = write.constant(f"{name}_target_low", (table.target % TWO_BYTES).astype(np.uint16))
+    high = write.constant(f"{name}_target_high", (table.target // TWO_BYTES).astype(np.uint8))
+    above = write.node(
+        "Mul", write.to_int64(write.pick(high, at)), write.integers("high", TWO_BYTES)
+    )
+    return write.node("Add", write.to_int64(write.pick(low, at)), above)
 
 
 def _part_call(scope: Any, operator: Any, container: Any) -> _Call:
@@ -135,7 +184,7 @@ def _part_call(scope: Any, operator: Any, container: Any) -> _Call:
 
 def _convert_popularity(scope: Any, operator: Any, container: Any) -> None:
     call = _part_call(scope, operator, container)
-    row = call.write.constant("row", call.estimator.row_)
+    row = call.write.coded("row", call.estimator.row_)
     call.write.into(call.outputs[0], "GatherElements", row, call.input["candidate"], axis=0)
 
 
@@ -151,10 +200,10 @@ def _convert_next(scope: Any, operator: Any, container: Any) -> None:
         write, "in_visit", part.in_visit_, call.input["event_item"], write.node("Mul", pull, now)
     )
     still = write.node("Exp", write.node("Mul", rank, write.number("again_rate", -1 / AGAIN_DECAY)))
-    again = write.constant("again", part.again_)
+    again = write.coded("again", part.again_)
     again = write.node("Gather", again, call.input["event_item"], axis=0)
     again = write.node("Mul", again, write.node("Mul", still, now))
-    again = write.scatter_add(part.again_.size, call.input["event_item"], again)
+    again = write.scatter_add(part.again_.codes.size, call.input["event_item"], again)
     before = write.to_float(
         write.node("Equal", call.input["visit_number"], write.integers("before", 1))
     )
@@ -178,21 +227,22 @@ def _convert_affinity(scope: Any, operator: Any, container: Any) -> None:
 
 def _convert_category(scope: Any, operator: Any, container: Any) -> None:
     call = _part_call(scope, operator, container)
-    write = call.write
-    category_of = write.constant("category_of", call.estimator.category_of_)
+    write, part = call.write, call.estimator
+    candidate = call.input["candidate"]
+    if not part.table_.target.size:  # No categories, or nothing published: they weigh nothing.
+        write.into(call.outputs[0], "ConstantOfShape", write.node("Shape", candidate))
+        return
+    category_of = write.constant("category_of", part.category_of_)
     of_items = write.to_int64(write.node("Gather", category_of, call.input["past_item"], axis=0))
-    weight = write.constant("source_weight", call.estimator.source_weight_)
+    active = call.input["past_activity"]
+    weight = write.coded("source_weight", part.source_weight_)
     weight = write.node("Gather", weight, call.input["past_item"], axis=0)
     # Added up by category first: a long history has many items, but few categories.
-    total = write.scatter_add(
-        call.estimator.table_.n_targets,
-        of_items,
-        write.node("Mul", call.input["past_activity"], weight),
-    )
+    total = write.scatter_add(part.table_.n_targets, of_items, write.node("Mul", active, weight))
     source = write.node("Unique", of_items, sorted=1)
     weight = write.node("Gather", total, source, axis=0)
-    dense = _spread(write, "table", call.estimator.table_, source, weight)
-    target = write.node("GatherElements", category_of, call.input["candidate"], axis=0)
+    dense = _spread(write, "table", part.table_, source, weight)
+    target = write.to_int64(write.node("GatherElements", category_of, candidate, axis=0))
     write.into(call.outputs[0], "GatherElements", dense, target, axis=0)
 
 
@@ -202,15 +252,33 @@ def _convert_repeat(scope: Any, operator: Any, container: Any) -> None:
     item, weight = call.input["visit_item"], call.input["visit_weight"]
     faded = write.halved(call.input["visit_age_days"], part.half_life_days_)
     lately = write.log1p(write.scatter_add(part.n_rows_, item, write.node("Mul", weight, faded)))
-    ever = write.log1p(write.scatter_add(part.n_rows_, item, weight))
+    visits = write.scatter_add(part.n_rows_, item, weight)
     dense = write.node(
         "Add",
         write.node("Mul", lately, write.number("recent_weight", part.recent_weight)),
-        write.node("Mul", ever, write.number("weight", part.weight)),
+        write.node("Mul", write.log1p(visits), write.number("weight", part.weight)),
     )
+    late = _overdue(write, part, item, call.input["visit_age_days"], visits)
+    dense = write.node("Sub", dense, late)
     unloved = write.node("Mul", call.input["disliked"], write.number("dislike", part.dislike))
     dense = write.node("Sub", dense, unloved)
     write.into(call.outputs[0], "GatherElements", dense, call.input["candidate"], axis=0)
+
+
+def _overdue(write: GraphWriter, part: Repeat, item: str, age: str, visits: str) -> str:
+    """`Repeat.part`: what is taken off items that are long overdue, by row."""
+    one = write.number("one", 1.0)
+    last = write.scatter_extreme(LONG_AGO_DAYS, part.n_rows_, item, age, "min")
+    first = write.scatter_extreme(0.0, part.n_rows_, item, age, "max")
+    between = write.node("Sub", first, last)
+    times = write.node("Max", write.node("Sub", visits, one), one)
+    shortest = write.number("shortest", SHORTEST_GAP_DAYS)
+    gap = write.node("Max", write.node("Div", between, times), shortest)
+    late = write.node("Sub", write.node("Div", last, gap), one)
+    late = write.log1p(write.node("Max", late, write.number("none", 0.0)))
+    again = write.to_float(write.node("Greater", between, write.number("none", 0.0)))
+    late = write.node("Mul", late, write.number("overdue", part.overdue))
+    return write.node("Mul", late, again)
 
 
 def _convert_blend(scope: Any, operator: Any, container: Any) -> None:

@@ -12,6 +12,7 @@ from shelfrank.bundle.manifest import ModelInfo
 from shelfrank.consent.policy import Policy
 from shelfrank.ranking.session import Session
 from shelfrank_training.export.graph import TOLERANCE
+from shelfrank_training.models.size import part_bytes
 from shelfrank_training.publish.catalog import CatalogRow, write_catalog
 from shelfrank_training.publish.label import label_bytes, make_label
 from shelfrank_training.publish.labelling import (
@@ -49,6 +50,7 @@ def model_files(
     rows: Sequence[CatalogRow],
     *,
     policy: bytes | None,
+    size_limit: int | None = None,
 ) -> dict[str, bytes]:
     """Return the files of a model folder by name.
 
@@ -58,6 +60,7 @@ def model_files(
         aggregates: what it was fitted on.
         rows: the items of the model's catalog.
         policy: ``policy.toml`` as it was written, or None.
+        size_limit: most bytes of the bundle that was asked for, or None.
 
     Raises:
         PolicyError: the policy cannot be read.
@@ -69,10 +72,13 @@ def model_files(
     )
     files = {
         "model.onnx": exported.model,
-        "catalog.bin": write_catalog(rows),
+        "catalog.bin": (catalog := write_catalog(rows)),
         "label.json": label_bytes(label),
         "golden.json": golden(exported),
-        MODEL_JSON: _json(describe(blend, exported, aggregates)),
+        MODEL_JSON: _json(
+            describe(blend, exported, aggregates)
+            | {"size": _sizes(blend, exported, catalog, size_limit)}
+        ),
         FACTS: facts_bytes(aggregates.info),
         ITEMS: _parquet(aggregates.table("items")),
     }
@@ -106,6 +112,19 @@ def describe(blend: Blend, exported: Exported, aggregates: Aggregates) -> dict[s
         "parameters": {part.name: part.get_params() for part in blend.parts_},
         "learned": {"repeat_half_life_days": _half_life(blend)},
         "model_bytes": len(exported.model),
+    }
+
+
+def _sizes(
+    blend: Blend, exported: Exported, catalog: bytes, size_limit: int | None
+) -> dict[str, object]:
+    """Return what the bundle's large parts take, bytes."""
+    parts = {part.name: part_bytes(part) for part in blend.parts_}
+    return {
+        "limit": size_limit,
+        "catalog": len(catalog),
+        "graph": len(exported.model) - sum(parts.values()),
+        "parts": parts,
     }
 
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from shelfrank_training.models.narrow import Coded
+
 OPSET: Final = 18
 """Given to skl2onnx always: unasked, it picks opset 9."""
 
@@ -114,10 +116,39 @@ class GraphWriter:
         """Cast to int64: narrow indices are for storing, not for computing."""
         return self.node("Cast", value, to=INT64)
 
+    def coded(self, name: str, numbers: Coded) -> str:
+        """Return the float32 numbers that bytes stand for.
+
+        They depend on constants alone, so onnxruntime computes them once, when it loads the graph:
+        a row takes one byte in the file, or none where all rows have one number, and four in
+        memory.
+        """
+        if numbers.levels.size == 1:
+            size = self.integers("size", numbers.codes.size)
+            return self.node("Expand", self.constant(f"{name}_level", numbers.levels), size)
+        codes = self.to_int64(self.constant(f"{name}_code", numbers.codes))
+        return self.node("Gather", self.constant(f"{name}_level", numbers.levels), codes, axis=0)
+
+    def running_sum(self, value: str) -> str:
+        """Return the running sum of a vector, each number included."""
+        return self.node("CumSum", value, self.constant("axis", np.array(0, dtype=np.int64)))
+
+    def pick(self, values: str, index: str) -> str:
+        """Return single elements of a vector.
+
+        Gather gives the same; onnxruntime's copies each element as a block, three times slower.
+        """
+        return self.node("GatherElements", values, index, axis=0)
+
     def scatter_add(self, size: int, index: str, values: str) -> str:
         """Return a float32 vector of `size` with `values` added up at `index`; both flat."""
         zeros = self.node("ConstantOfShape", self.integers("size", size))
         return self.node("ScatterElements", zeros, index, values, axis=0, reduction="add")
+
+    def scatter_extreme(self, start: float, size: int, index: str, values: str, which: str) -> str:
+        """Return a float32 vector of `size`, the ``min`` or ``max`` of `start` and its `values`."""
+        filled = self.node("Expand", self.number("start", start), self.integers("size", size))
+        return self.node("ScatterElements", filled, index, values, axis=0, reduction=which)
 
     def halved(self, age_days: str, half_life_days: float) -> str:
         """Return ``0.5 ** (age / half-life)``."""

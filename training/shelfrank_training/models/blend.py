@@ -34,11 +34,16 @@ class Scores:
     parts: npt.NDArray[np.float64]
 
 
+def default_parts() -> tuple[Part, ...]:
+    """Return the parts of the shipped model, unfitted."""
+    return Popularity(), Next(), Affinity(), Category(), Repeat()
+
+
 class Blend(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
     """Add the parts up. The weights sit in the parts, as constants on the scale of log-odds.
 
     Args:
-        parts: unfitted estimators that follow `Part`; None means the default five.
+        parts: unfitted estimators that follow `Part`; None means `default_parts`.
         reader: how histories are summarised; None means the default.
     """
 
@@ -50,7 +55,7 @@ class Blend(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
 
     def fit(self, X: Counts, y: None = None) -> Self:
         """Fit every part on the same counts."""
-        parts = self.parts or (Popularity(), Next(), Affinity(), Category(), Repeat())
+        parts = self.parts or default_parts()
         self.parts_: list[Part] = [clone(part).fit(X) for part in parts]
         self.reader_ = clone(self.reader or HistoryReader()).fit(X)
         self.space_ = X.space

@@ -7,12 +7,15 @@ shoppers only (`tests/benchmarks/choose_constants.py`; `training/docs/models.md`
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final, Protocol, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from shelfrank_training.models.narrow import Coded, unsigned
+from shelfrank_training.models.ridge import neighbourhood_ridge
 from shelfrank_training.models.tables import PairTable
 
 if TYPE_CHECKING:
@@ -76,13 +79,13 @@ class Popularity(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no 
             float(np.quantile(items[of == category], NEW_ITEM_QUANTILE))
             for category in range(X.space.n_categories)
         ]
-        self.row_ = (self.weight * np.array([*items, *categories, everywhere])).astype(np.float32)
+        self.row_ = Coded.nearest(self.weight * np.array([*items, *categories, everywhere]))
         return self
 
     def part(self, state: HistoryState, inputs: GraphInputs) -> npt.NDArray[np.float64]:
         """See `Part.part`."""
         check_is_fitted(self)
-        return self.row_[inputs.candidate].astype(np.float64)
+        return self.row_.values[inputs.candidate].astype(np.float64)
 
 
 class Next(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
@@ -103,7 +106,7 @@ class Next(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
             the rate grows with the number of shoppers, and in a large shop nothing else would
             matter inside a visit.
         start_weight: of the items of the visit before.
-        top: targets kept per source.
+        top: targets kept per source; None: see `PairTable.of`.
         start_shrink: shoppers added to observed and expected, against chance in small counts.
         again_weight: of coming back to an item of the visit.
     """
@@ -115,7 +118,7 @@ class Next(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
         weight: float = 30.0,
         bend: float = 10.0,
         start_weight: float = 0.2,
-        top: int = TOP_TARGETS,
+        top: int | None = TOP_TARGETS,
         start_shrink: float = 20.0,
         again_weight: float = 100.0,
     ) -> None:
@@ -137,7 +140,7 @@ class Next(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
         follow = X.next_visit
         lift = _log_lift(follow, X.item_shoppers, X.n_shoppers, shrink=self.start_shrink)
         self.at_start_ = self._table(X, follow.source, follow.target, self.start_weight * lift)
-        self.again_ = (self.again_weight * self._again(X)).astype(np.float32)
+        self.again_ = Coded.nearest(self.again_weight * self._again(X))
         return self
 
     def _again(self, X: Counts) -> npt.NDArray[np.float64]:
@@ -180,7 +183,7 @@ class Next(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
         dense += self.at_start_.spread(state.visit_item[before], state.visit_weight[before])
         still = np.exp(-inputs.event_rank[now].astype(np.float64) / AGAIN_DECAY)
         own = inputs.event_item[now]
-        dense += np.bincount(own, weights=still * self.again_[own], minlength=dense.size)
+        dense += np.bincount(own, weights=still * self.again_.values[own], minlength=dense.size)
         part: npt.NDArray[np.float64] = dense[inputs.candidate]
         return part
 
@@ -198,34 +201,47 @@ RANK_DECAY: Final = 4.0
 
 
 class Affinity(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
-    """What goes with what this shopper likes: shrunk log lift of "the same shopper takes both".
+    """What goes with what this shopper likes: neighbourhood ridge over published pairs.
 
-    ``weight * activity(i) * log((n_ij + s) / (expected_ij + s))`` over published pairs, summed over
-    past items i: additive evidence, as in naive Bayes. Why not EASE stands in the decision record
-    0005 (`sdk/docs/decisions`).
+    ``weight * activity(i) * B_ij / sqrt(share of shoppers with j)``, summed over past items i; B
+    from `shelfrank_training.models.ridge.neighbourhood_ridge`. Divided by the root of the target's
+    popularity, since the part `popularity` says that already. Why not EASE over the whole catalog
+    stands in the decision record 0005 (`sdk/docs/decisions`).
 
     Args:
         weight: of this part.
-        shrink: shoppers added to observed and expected, against chance in small counts.
-        top: targets kept per source.
+        shrink: of the regressions, in shoppers: against chance in small counts, and against what is
+            not published.
+        neighbours: most sources a target is fitted on.
+        top: targets kept per source; None: see `PairTable.of`.
     """
 
     name: Final = "affinity"
 
-    def __init__(self, weight: float = 0.18, shrink: float = 5.0, top: int = TOP_TARGETS) -> None:
+    def __init__(
+        self,
+        weight: float = 3.0,
+        shrink: float = 400.0,
+        neighbours: int = 50,
+        top: int | None = TOP_TARGETS,
+    ) -> None:
         self.weight = weight
         self.shrink = shrink
+        self.neighbours = neighbours
         self.top = top
 
     def fit(self, X: Counts, y: None = None) -> Self:
         """Fill the table."""
-        # Below its noise a count says nothing, however many shoppers are behind it.
-        shrink = max(self.shrink, X.pair_noise)
-        lift = _log_lift(X.pairs, X.item_shoppers, X.n_shoppers, shrink=shrink)
+        # Noise alone gives a matrix of m neighbours eigenvalues of up to 2 sigma sqrt(m) (Wigner).
+        shrink = max(self.shrink, 2 * X.pair_noise * math.sqrt(self.neighbours))
+        source, target, weight = neighbourhood_ridge(
+            X.pairs, X.item_shoppers, n_neighbours=self.neighbours, shrink=shrink
+        )
+        share = X.item_shoppers / max(1, X.n_shoppers)
         self.table_ = PairTable.of(
-            X.pairs.source,
-            X.pairs.target,
-            self.weight * lift,
+            source,
+            target,
+            self.weight * weight / np.sqrt(share[target]),
             n_sources=X.space.n_items,
             n_targets=X.space.n_rows,
             top=self.top,
@@ -253,7 +269,7 @@ class Category(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no ty
     Args:
         weight: of this part.
         shrink: shoppers added to observed and expected.
-        top: target categories kept per source.
+        top: target categories kept per source; None: see `PairTable.of`.
         alone: how much more an item without any published pair counts as a source; one with
             `TOP_TARGETS` pairs or more counts once, in between it falls evenly.
     """
@@ -264,7 +280,7 @@ class Category(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no ty
         self,
         weight: float = 0.20,
         shrink: float = 100.0,
-        top: int = TOP_CATEGORIES,
+        top: int | None = TOP_CATEGORIES,
         alone: float = 0.5,
     ) -> None:
         self.weight = weight
@@ -293,10 +309,10 @@ class Category(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no ty
             n_targets=n_numbers,
             top=self.top,
         )
-        self.category_of_ = X.space.category_of.astype(np.int32)
+        self.category_of_ = X.space.category_of.astype(unsigned(n_numbers))
         n_pairs = np.bincount(X.pairs.source, minlength=X.space.n_items)
         missing = 1 - np.minimum(n_pairs / TOP_TARGETS, 1)
-        self.source_weight_ = (1 + self.alone * missing).astype(np.float32)
+        self.source_weight_ = Coded.nearest(1 + self.alone * missing)
         return self
 
     def part(self, state: HistoryState, inputs: GraphInputs) -> npt.NDArray[np.float64]:
@@ -304,7 +320,7 @@ class Category(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no ty
         check_is_fitted(self)
         dense = self.table_.spread(
             self.category_of_[state.past_item].astype(np.int64),
-            state.past_activity * self.source_weight_[state.past_item],
+            state.past_activity * self.source_weight_.values[state.past_item],
         )
         part: npt.NDArray[np.float64] = dense[self.category_of_[inputs.candidate]]
         return part
@@ -314,24 +330,31 @@ class Repeat(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no type
     """Whether this shopper takes this very item again.
 
     ``recent_weight * log1p(visits decayed with half-life h) + weight * log1p(visits)``, minus
-    `dislike` where the shopper said so. h is the shop's median gap between repeat purchases, from
-    the published
-    gaps: a grocer forgets faster than a gift shop.
+    ``overdue * log1p(gaps missed)`` and minus `dislike` where the shopper said so. h is the shop's
+    median gap between repeat purchases, from the published gaps: a grocer forgets faster than a
+    gift shop. The gap of this shopper and item is the time from the first visit to the last over
+    the visits between; one that has lasted longer is missed once for each further gap.
 
     Args:
         weight: of the visits ever.
         recent_weight: of the recent visits.
         dislike: taken off a disliked item; more than a visit full of what it follows can add.
+        overdue: taken off an item that the shopper used to take more often.
     """
 
     name: Final = "repeat"
 
     def __init__(
-        self, weight: float = 4.0, recent_weight: float = 4.0, dislike: float = 60.0
+        self,
+        weight: float = 4.0,
+        recent_weight: float = 4.0,
+        dislike: float = 60.0,
+        overdue: float = 0.5,
     ) -> None:
         self.weight = weight
         self.recent_weight = recent_weight
         self.dislike = dislike
+        self.overdue = overdue
 
     def fit(self, X: Counts, y: None = None) -> Self:
         """Learn the half-life."""
@@ -344,11 +367,30 @@ class Repeat(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no type
         check_is_fitted(self)
         recent = state.visit_weight * 0.5 ** (state.visit_age_days / self.half_life_days_)
         lately = np.bincount(state.visit_item, weights=recent, minlength=self.n_rows_)
-        ever = np.bincount(state.visit_item, weights=state.visit_weight, minlength=self.n_rows_)
+        ever = np.zeros(self.n_rows_)
+        np.add.at(ever, state.visit_item, state.visit_weight)
         dense = self.recent_weight * np.log1p(lately) + self.weight * np.log1p(ever)
+        dense -= self.overdue * self._missed(state, ever)
         part: npt.NDArray[np.float64] = (dense - self.dislike * state.disliked)[inputs.candidate]
         return part
 
+    def _missed(
+        self, state: HistoryState, visits: npt.NDArray[np.float64]
+    ) -> npt.NDArray[np.float64]:
+        """Return ``log1p`` of the gaps missed, shape (n_rows,); 0 for what was taken once."""
+        last, first = np.full(self.n_rows_, LONG_AGO_DAYS), np.zeros(self.n_rows_)
+        np.minimum.at(last, state.visit_item, state.visit_age_days)
+        np.maximum.at(first, state.visit_item, state.visit_age_days)
+        gap = np.maximum((first - last) / np.maximum(visits - 1, 1), SHORTEST_GAP_DAYS)
+        missed: npt.NDArray[np.float64] = np.log1p(np.maximum(last / gap - 1, 0)) * (first > last)
+        return missed
+
+
+LONG_AGO_DAYS: Final = 1e6
+"""Of what was never taken; later than any age."""
+
+SHORTEST_GAP_DAYS: Final = 1.0
+"""Times are coarsened to days on most devices."""
 
 DEFAULT_HALF_LIFE_DAYS: Final = 45.0
 """Half-life where no gap is published."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -69,7 +70,8 @@ def build_bundle(  # noqa: PLR0913 - each one is a statement of the bundle
 
     Raises:
         PublishError: a file that is missing, dates in the wrong order, a label that is not what
-            was done, or figures that the card of this bundle cannot hold.
+            was done, figures that the card of this bundle cannot hold, or more bytes than the
+            model's size limit.
         BundleError: contents that a device would refuse.
         PolicyError: a policy that a device could not read.
     """
@@ -104,7 +106,9 @@ def build_bundle(  # noqa: PLR0913 - each one is a statement of the bundle
     contents = read_contents(Manifest.parse(manifest.dump()), members)
     policy = None if contents.policy is None else Policy.parse(contents.policy)
     check_promises(contents.label, policy, contents.catalog.categories)
-    return pack(manifest.dump(), members)
+    data = pack(manifest.dump(), members)
+    _check_size(data, folder[MODEL_INFO])
+    return data
 
 
 def describe_files(members: Mapping[str, bytes]) -> tuple[FileEntry, ...]:
@@ -184,6 +188,17 @@ def read_model_folder(folder: Path) -> dict[str, bytes]:
     """
     found = {name: _read(folder / name) for name in (*_FROM_FOLDER, *_KEPT)}
     return found | {name: _read(folder / name) for name in _OPTIONAL if (folder / name).exists()}
+
+
+def _check_size(data: bytes, model_json: bytes) -> None:
+    """Refuse a bundle that outgrew the limit its model was made for: files were added since."""
+    size = json.loads(model_json).get("size")
+    limit = size.get("limit") if isinstance(size, dict) else None
+    if isinstance(limit, int) and len(data) > limit:
+        raise PublishError(
+            f"bundle would have {len(data):,} bytes, the model was made for at most {limit:,}",
+            hint="train again with a lower --size-limit, so that what is added has room",
+        )
 
 
 def _named_roots(roots: tuple[bytes, ...]) -> dict[str, bytes]:

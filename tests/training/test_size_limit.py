@@ -1,0 +1,194 @@
+"""``shelfrank train --size-limit``: the bundle is no larger, and says what went."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import TYPE_CHECKING
+
+import pyarrow.parquet as pq
+import pytest
+
+from shelfrank.bundle.catalog import Catalog
+from shelfrank.bundle.verify import verify_bundle
+from shelfrank.ranking.ranker import Ranker
+from shelfrank_training.cli.main import run
+from shelfrank_training.errors import DataError, PublishError
+from shelfrank_training.evaluate.folder import read_universe
+from shelfrank_training.limit import REST_BYTES, bundle_bytes
+from shelfrank_training.publish.build import build_bundle, throwaway
+from shelfrank_training.publish.catalog import CatalogRow
+from shelfrank_training.train import TrainSettings, train
+from support.corner_shop import TRUST, aggregates, write_aggregates
+from support.publisher import NOW, YEAR
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from shelfrank_training.aggregates.folder import Aggregates
+    from shelfrank_training.train import Trained
+
+N_ITEMS = 90
+
+
+@cache
+def shop() -> tuple[tuple[CatalogRow, ...], Aggregates]:
+    rows = tuple(
+        CatalogRow(item_id=f"{n:03}", title=f"Item {n * n * 7919}", category=f"Part/{n % 7}")
+        for n in range(N_ITEMS)
+    )
+    return rows, aggregates(rows)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    rows, found = shop()
+    write_aggregates(tmp_path / "aggregates", found)
+    lines = [f"{row.item_id},{row.title},{row.category}\n" for row in rows]
+    (tmp_path / "catalog.csv").write_text("item_id,title,category\n" + "".join(lines))
+    return tmp_path
+
+
+def trained(place: Path, limit: int | None) -> Trained:
+    settings = TrainSettings(size_limit=limit, overwrite=True)
+    return train(place / "aggregates", place / "catalog.csv", place / "model", settings=settings)
+
+
+def n_pairs(made: Trained) -> int:
+    return sum(
+        table.target.size
+        for part in made.blend.parts_
+        for table in vars(part).values()
+        if hasattr(table, "spread")
+    )
+
+
+def test_a_bundle_keeps_its_limit_and_uses_it(place: Path) -> None:
+    limits = (62_000, 58_000)
+    pairs = []
+    for limit in limits:
+        made = trained(place, limit)
+        data, trust = throwaway(place / "model", NOW)
+        assert len(data) <= bundle_bytes(made.files) <= limit
+        assert bundle_bytes(made.files) >= limit - 5_000
+        bundle = verify_bundle(data, trust=trust, now=NOW)
+        assert len(Ranker(bundle).rank((), now=NOW, k=N_ITEMS)) == N_ITEMS
+        pairs.append(n_pairs(made))
+
+    assert pairs[0] > pairs[1] > 0
+
+
+def test_what_a_bundle_adds_to_a_model_folder_has_room(place: Path) -> None:
+    made = trained(place, 80_000)
+
+    longest = build_bundle(
+        place / "model",
+        name="n" * 63,
+        version=2**53 - 1,
+        issued_at=NOW,
+        expires=NOW + YEAR,
+        root=TRUST,
+    )
+
+    assert len(longest) + 10 * 1024 <= bundle_bytes(made.files)
+    assert bundle_bytes({"items.parquet": b"stays at home"}) == REST_BYTES
+
+
+def test_items_go_last_and_the_least_popular_first(place: Path) -> None:
+    made = trained(place, 53_000)
+
+    assert 0 < made.n_over_limit == N_ITEMS - made.n_items
+    kept = set(Catalog.parse((place / "model" / "catalog.bin").read_bytes()).item_ids)
+    items = shop()[1].table("items").to_pylist()
+    shoppers = {row["item_id"]: row["shoppers"] for row in items}
+    gone = set(shoppers) - kept
+    assert max(shoppers[item] for item in gone) <= min(shoppers[item] for item in kept)
+    # They stay in what is asked for, as misses.
+    assert read_universe(place / "model").n_items == N_ITEMS
+    assert pq.read_table(place / "model" / "items.parquet").num_rows == N_ITEMS
+    assert len(throwaway(place / "model", NOW)[0]) <= 53_000
+
+
+@pytest.mark.parametrize("limit", [1, 30_000, 45_000])
+def test_a_limit_that_cannot_be_met_is_refused_and_nothing_is_written(
+    place: Path, limit: int
+) -> None:
+    with pytest.raises(DataError, match=f"cannot be made in {limit:,} bytes, it takes at least"):
+        trained(place, limit)
+
+    assert not (place / "model").exists()
+
+
+def test_without_a_limit_every_source_keeps_its_strongest(place: Path) -> None:
+    without = trained(place, None)
+
+    assert without.n_over_limit == 0
+    assert n_pairs(without) > n_pairs(trained(place, 60_000))
+    assert n_pairs(without) == n_pairs(trained(place, 1_000_000))
+
+
+def test_a_bundle_that_grew_beyond_its_limit_is_not_built(place: Path) -> None:
+    trained(place, 80_000)
+    golden = place / "model" / "golden.json"
+    golden.write_bytes(golden.read_bytes() + b" " * 30_000)
+
+    with pytest.raises(PublishError, match=r"bundle would have .* bytes, the model was made for"):
+        throwaway(place / "model", NOW)
+
+
+# --- The command ---
+
+
+def command(place: Path, *options: str) -> int:
+    out = ["--out", str(place / "model")]
+    return run(["train", str(place / "aggregates"), str(place / "catalog.csv"), *out, *options])
+
+
+def test_the_command_says_what_each_part_takes(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command(place, "--size-limit", "80kB") == 0
+
+    said = capsys.readouterr().err
+    for name in ("part next", "part affinity", "nodes of the graph", "catalog.bin", "at most"):
+        assert name in said
+    size = json.loads((place / "model" / "model.json").read_bytes())["size"]
+    assert size["limit"] == 80_000
+    assert size["catalog"] == (place / "model" / "catalog.bin").stat().st_size
+    parts = sum(size["parts"].values())
+    assert size["graph"] + parts == (place / "model" / "model.onnx").stat().st_size
+    assert f"{size['parts']['next']:,}" in said
+
+
+@pytest.mark.parametrize(
+    ("size", "limit"),
+    [
+        ("80000", 80_000),
+        ("80kB", 80_000),
+        ("0.08 MB", 80_000),
+        ("100KiB", 102_400),
+        ("1MiB", 1 << 20),
+    ],
+)
+def test_a_size_may_have_a_unit(place: Path, size: str, limit: int) -> None:
+    assert command(place, "--size-limit", size) == 0
+
+    assert json.loads((place / "model" / "model.json").read_bytes())["size"]["limit"] == limit
+
+
+@pytest.mark.parametrize("size", ["small", "-5", "0", "1.8GBs", "1,8MB", ""])
+def test_what_is_no_size_is_wrong_use(
+    place: Path, capsys: pytest.CaptureFixture[str], size: str
+) -> None:
+    assert command(place, "--size-limit", size) == 2
+
+    assert "is not a size such as" in capsys.readouterr().err
+    assert not (place / "model").exists()
+
+
+def test_a_limit_too_small_exits_1_and_says_what_to_do(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command(place, "--size-limit", "20kB") == 1
+
+    assert "raise --size-limit" in capsys.readouterr().err
