@@ -184,15 +184,17 @@ def test_affinity_is_the_weight_of_a_past_item_times_activity() -> None:
 
     got = part.part(HistoryReader().fit(found).read(asked), asked)
 
-    weight = 30 / (100 + 5) / math.sqrt(50 / 1000)
-    assert got == pytest.approx([0, 0.5 * weight * math.log(2), 0, 0], abs=0.01)
+    moment = 30 - 100 * 50 / 1000
+    weight = moment / (100 * 0.9 + 5) / math.sqrt(50 / 1000)
+    # One pair of three items: a third of the weight.
+    assert got == pytest.approx([0, 0.5 / 3 * weight * math.log(2), 0, 0], abs=0.01)
 
 
 def test_affinity_over_a_whole_history_is_the_sum_over_past_items() -> None:
     part = fitted(Affinity(top=20))
     shoppers = counts().item_shoppers
     source, target, weight = neighbourhood_ridge(
-        counts().pairs, shoppers, n_neighbours=50, shrink=400.0
+        counts().pairs, shoppers, counts().n_shoppers, n_neighbours=50, shrink=400.0
     )
     activity = {2: 1.0, 7: 1.0, 9: -1.0}
     asked = question(
@@ -215,8 +217,9 @@ def test_noise_in_the_pairs_shrinks_affinity() -> None:
 
     got = part.part(HistoryReader().fit(found).read(asked), asked)
 
-    weight = 30 / (100 + 2 * 50 * 2) / math.sqrt(50 / 1000)
-    assert got == pytest.approx([0.5 * weight * math.log(2)], abs=0.01)
+    moment = 30 - 100 * 50 / 1000
+    weight = moment / (100 * 0.9 + 2 * 50 * 2) / math.sqrt(50 / 1000)
+    assert got == pytest.approx([0.5 / 3 * weight * math.log(2)], abs=0.01)
 
 
 # --- Next ---

@@ -205,7 +205,8 @@ class Affinity(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no ty
 
     ``weight * activity(i) * B_ij / sqrt(share of shoppers with j)``, summed over past items i; B
     from `shelfrank_training.models.ridge.neighbourhood_ridge`. Divided by the root of the target's
-    popularity, since the part `popularity` says that already. Why not EASE over the whole catalog
+    popularity, since the part `popularity` says that already; less where there are fewer published
+    pairs than items. Why not EASE over the whole catalog
     stands in the decision record 0005 (`sdk/docs/decisions`).
 
     Args:
@@ -235,13 +236,20 @@ class Affinity(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no ty
         # Noise alone gives a matrix of m neighbours eigenvalues of up to 2 sigma sqrt(m) (Wigner).
         shrink = max(self.shrink, 2 * X.pair_noise * math.sqrt(self.neighbours))
         source, target, weight = neighbourhood_ridge(
-            X.pairs, X.item_shoppers, n_neighbours=self.neighbours, shrink=shrink
+            X.pairs,
+            X.item_shoppers,
+            max(1, X.n_shoppers),
+            n_neighbours=self.neighbours,
+            shrink=shrink,
         )
         share = X.item_shoppers / max(1, X.n_shoppers)
+        # Where hardly a pair is published, those that are say more of what could be published than
+        # of the shopper: full weight from one pair an item on.
+        covered = min(1.0, X.pairs.source.size / 2 / max(1, X.space.n_items))
         self.table_ = PairTable.of(
             source,
             target,
-            self.weight * weight / np.sqrt(share[target]),
+            covered * self.weight * weight / np.sqrt(share[target]),
             n_sources=X.space.n_items,
             n_targets=X.space.n_rows,
             top=self.top,
