@@ -247,8 +247,10 @@ def test_an_item_of_the_visit_counts_as_often_as_shoppers_come_back_to_it() -> N
     part = Next(again_weight=100.0).fit(found)
     reader = HistoryReader().fit(found)
 
-    def after(item: int, *, rank: int = 0, visit: int = 0) -> npt.NDArray[np.float64]:
-        asked = question([(item, VIEW, 0.0, visit, rank)], [0, 1, 2])
+    def after(
+        item: int, *, rank: int = 0, visit: int = 0, kind: int = VIEW
+    ) -> npt.NDArray[np.float64]:
+        asked = question([(item, kind, 0.0, visit, rank)], [0, 1, 2])
         return part.part(reader.read(asked), asked)
 
     usual = 35 / 125
@@ -258,6 +260,8 @@ def test_an_item_of_the_visit_counts_as_often_as_shoppers_come_back_to_it() -> N
     assert after(1) == pytest.approx([0, of_b, 0], rel=0.01)
     assert after(0, rank=8) == pytest.approx([of_a / math.e, 0, 0], rel=0.01)
     assert after(0, visit=1) == pytest.approx([0, 0, 0])
+    assert after(0, kind=CART) == pytest.approx([of_a, 0, 0], rel=0.01)
+    assert after(0, kind=PURCHASE) == pytest.approx([0, 0, 0])
 
 
 def test_where_nobody_comes_back_an_item_of_the_visit_gets_nothing() -> None:

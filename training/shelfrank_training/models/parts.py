@@ -14,6 +14,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from shelfrank.types import KIND_CODES
 from shelfrank_training.models.narrow import Coded, unsigned
 from shelfrank_training.models.ridge import neighbourhood_ridge
 from shelfrank_training.models.tables import PairTable
@@ -95,10 +96,10 @@ class Next(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
     ``source popularity ** 0.6 * target popularity ** 0.2``, bent to a logarithm where large, summed
     over the visit's events with weight ``exp(-rank / 4)`` (sequential rules, SR, both ways). An
     item of the visit itself is as likely as shoppers come back to it: ``again_weight * rate``,
-    summed with weight ``exp(-rank / 8)``; the rate is that of the item, drawn to that of all items
-    by `AGAIN_SHRINK` shoppers. Where nobody comes back, as in baskets, that is 0. At a visit's
-    start: the shrunk log lift of "taken in the visit after", summed over the items of the visit
-    before.
+    summed over views, carts and likes with weight ``exp(-rank / 8)``, since who has bought is done.
+    The rate is that of the item, drawn to that of all items by `AGAIN_SHRINK` shoppers. Where
+    nobody comes back, as in baskets, that is 0. At a visit's start: the shrunk log lift of "taken
+    in the visit after", summed over the items of the visit before.
 
     Args:
         weight: of the part inside a visit.
@@ -181,12 +182,16 @@ class Next(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
         before = state.visit_number == 1
         dense = self.in_visit_.spread(inputs.event_item[now], recent)
         dense += self.at_start_.spread(state.visit_item[before], state.visit_weight[before])
-        still = np.exp(-inputs.event_rank[now].astype(np.float64) / AGAIN_DECAY)
-        own = inputs.event_item[now]
+        looking = now & np.isin(inputs.event_kind, LOOKING_KINDS)
+        still = np.exp(-inputs.event_rank[looking].astype(np.float64) / AGAIN_DECAY)
+        own = inputs.event_item[looking]
         dense += np.bincount(own, weights=still * self.again_.values[own], minlength=dense.size)
         part: npt.NDArray[np.float64] = dense[inputs.candidate]
         return part
 
+
+LOOKING_KINDS: Final = tuple(KIND_CODES[kind] for kind in ("view", "cart", "like"))
+"""Kinds of events after which shoppers come back to an item in the same visit."""
 
 AGAIN_DECAY: Final = 8.0
 """Events after which the pull of an item to itself falls to 1/e: 4 to 16 differ by less than the
