@@ -14,13 +14,13 @@ from __future__ import annotations
 
 import copy
 import inspect
-import pickle
+import pickle  # noqa: TID251 - the test reads back what it just made
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pytest
-from joblib import hash as deep_hash
+from joblib import hash as deep_hash  # noqa: TID251 - compares, reads no file
 from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import estimator_checks
@@ -108,7 +108,7 @@ ESTIMATORS: Final = (
     HistoryReader(),
     HistoryReader(30.0),
     Blend(),
-    Blend((Popularity(), Repeat()), HistoryReader(9.0)),
+    Blend((Popularity(), Repeat()), HistoryReader(9.0), ((1, 1), (1, 0.5), (0.25, 2))),
 )
 
 every = pytest.mark.parametrize("estimator", ESTIMATORS, ids=repr)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from shelfrank.ranking.session import GraphInputs, Session
 from shelfrank_training.errors import ExportError, ParityError
 from shelfrank_training.export.writer import OPSET
+from shelfrank_training.models.blend import N_SITUATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -116,10 +117,20 @@ _OLDEST_DAYS: Final = 400.0
 
 
 def made_up_questions(blend: Blend, *, rng: np.random.Generator) -> tuple[GraphInputs, ...]:
-    """Return questions over random rows: every kind, category rows and the unknown row included."""
-    return tuple(
+    """Return questions over random rows: every kind, category rows and the unknown row included.
+
+    Where the weights depend on the situation, each question is asked in all of them.
+    """
+    asked = tuple(
         made_up_question(blend, n_events=events, n_candidates=candidates, rng=rng)
         for events, candidates in _SIZES
+    )
+    if not blend.is_weighted:
+        return asked
+    return tuple(
+        replace(question, situation=np.array([situation], dtype=np.int64))
+        for question in asked
+        for situation in range(N_SITUATIONS)
     )
 
 
