@@ -47,8 +47,8 @@ NEXT_AT_START: Final = Buckets(edges=(-0.1, 0.1), values=(-0.3, 0.0, 0.4))
 """Seldom after the visit before, no sign, often: at a visit's start the part is small."""
 
 NEXT_IN_VISIT: Final = Buckets(edges=(0.5, 6, 12, 24), values=(0.0, 4.0, 9.0, 16.0, 36.0))
-"""No sign, three degrees of what usually follows, and what the shopper just looked at: inside a visit
-the part can outweigh all."""
+"""No sign, three degrees of what usually follows, and what the shopper just looked at: inside a
+visit the part can outweigh all."""
 
 AFFINITY: Final = Buckets(edges=(0.1, 1), values=(0.0, 0.4, 1.8))
 """No sign, a sign of one or two items, a sign of many."""

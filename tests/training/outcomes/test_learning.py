@@ -1,0 +1,339 @@
+"""Weights are learned from cells, and taken only where they win on the other half."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+
+from shelfrank_training.aggregates.folder import KEYS, Aggregates, schema
+from shelfrank_training.aggregates.info import Noise
+from shelfrank_training.outcomes import PARTS, learning
+from shelfrank_training.outcomes import buckets as b
+from shelfrank_training.outcomes.learning import (
+    CERTAIN,
+    ENOUGH_BOUGHT,
+    LEAST,
+    MOST,
+    SHIPPED,
+    Decision,
+    Measures,
+    blend_with,
+    fit,
+    learn_weights,
+)
+from support import corner_shop
+from support.corner_shop import DISLIKE, PURCHASE, question
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Weights = tuple[float, ...]
+
+MUCH = 40_000
+"""Items that compete in a cell: enough for weights to be learned to the second digit."""
+
+
+def outcomes(
+    truth: Weights | tuple[Weights, Weights],
+    *,
+    each: int = MUCH,
+    situation: int = 1,
+    intercept: float = -1.0,
+    slope: float = 0.7,
+) -> pa.Table:
+    """Return cells in which exactly the expected number of items was taken.
+
+    Args:
+        truth: weights by part that decide what is taken, or one for each half.
+        each: items that compete in a cell.
+        situation: of all cells.
+        intercept: log-odds of a score of 0.
+        slope: log-odds of a score of 1.
+    """
+    by_half = truth if isinstance(truth[0], tuple) else (truth, truth)
+    next_ = b.NEXT_IN_VISIT if situation == b.IN_VISIT else b.NEXT_AT_START
+    used = (b.POPULARITY, next_, b.AFFINITY, b.CATEGORY, b.REPEAT)
+    grid = np.array(list(product(*(one.values for one in used))))
+    # Popularity from -4.5 up, as in a small shop.
+    grid = grid[grid[:, 0] >= -4.5]
+    columns: list[list[np.ndarray]] = []
+    for half, weights in enumerate(by_half):
+        cells = b.cells_of(situation, grid, half=half)
+        chance = 1 / (1 + np.exp(-(intercept + slope * (grid @ np.array(weights)))))
+        bought = np.round(each * chance).astype(np.int64)
+        shoppers = np.full(len(grid), 20, dtype=np.int64)
+        order = np.argsort(cells)
+        counts = (shoppers, np.full(len(grid), each, dtype=np.int64), bought)
+        columns.append([*b.columns_of(cells[order]), *(column[order] for column in counts)])
+    joined = [np.concatenate(pair) for pair in zip(*columns, strict=True)]
+    return pa.table([pa.array(column, pa.int64()) for column in joined], schema=schema("outcomes"))
+
+
+def aggregates(table: pa.Table, *, noise: float = 0.0) -> Aggregates:
+    """Return the corner shop's numbers with this table."""
+    found = corner_shop.aggregates()
+    tables = {name: found.table(name) for name in KEYS} | {"outcomes": table}
+    described = found.info.tables["outcomes"]
+    if noise:
+        drawn = Noise(
+            mechanism="gaussian", l0=300, l2=300, linf=300, scale=noise, threshold=None,
+            rho=1, epsilon=1, delta=0,
+        )  # fmt: skip
+        described = replace(described, noise=(drawn,) * 3)
+    info = replace(found.info, tables={**found.info.tables, "outcomes": described})
+    return Aggregates(info, tables)
+
+
+def decided(table: pa.Table, situation: int = 1, *, noise: float = 0.0) -> Decision:
+    return learn_weights(aggregates(table, noise=noise))[situation]
+
+
+def weight(decision: Decision, part: str) -> float:
+    return decision.weights[PARTS.index(part)]
+
+
+AFFINE = (1.0, 1.0, 2.0, 0.5, 1.0)
+"""Affinity should count twice, category half."""
+
+
+@pytest.mark.parametrize("situation", [1, 2])
+def test_weights_that_say_better_what_is_taken_are_found_and_used(situation: int) -> None:
+    truth = AFFINE if situation == 1 else (1.0, 0.5, 2.0, 1.0, 1.0)
+
+    found = learn_weights(aggregates(outcomes(truth, situation=situation)))
+
+    assert [one.status == "learned" for one in found] == [one == situation for one in range(3)]
+    assert found[situation].weights == pytest.approx(truth, abs=0.02)
+    assert found[situation].certainty is not None
+    assert found[situation].certainty > CERTAIN
+    assert [duel.judged_on for duel in found[situation].duels] == [0, 1]
+    for duel in found[situation].duels:
+        assert duel.learned.area > duel.shipped.area
+        assert duel.learned.new_gain > duel.shipped.new_gain
+    for other in set(range(3)) - {situation}:
+        assert found[other].weights == SHIPPED
+        assert found[other].status == "not enough outcomes"
+
+
+def test_where_the_shipped_weights_are_right_they_stand() -> None:
+    found = decided(outcomes(SHIPPED, each=2000))
+
+    assert (found.status, found.weights) == ("not better", SHIPPED)
+    assert len(found.duels) == 2
+
+
+@pytest.mark.parametrize("slope", [0.3, 1.2])
+@pytest.mark.parametrize("intercept", [-4.0, 0.0])
+def test_how_much_is_taken_and_how_surely_changes_no_weight(intercept: float, slope: float) -> None:
+    """The chance of competing, and the scale of all parts together, are nobody's weight."""
+    found = decided(outcomes(AFFINE, intercept=intercept, slope=slope))
+
+    assert found.weights == pytest.approx(AFFINE, abs=0.05)
+
+
+def test_items_taken_before_have_no_say_in_the_weights() -> None:
+    table = outcomes(AFFINE)
+    repeats = table["repeat"].to_numpy() > 0
+    bought = np.where(repeats, table["candidates"].to_numpy() // 2, table["bought"].to_numpy())
+    changed = table.set_column(table.column_names.index("bought"), "bought", pa.array(bought))
+
+    one, other = (learning._Cells.of(aggregates(each)) for each in (table, changed))
+
+    assert fit(one) == fit(other)
+    assert weight(decided(table), "repeat") == weight(decided(table), "popularity") == 1
+
+
+def test_what_only_one_half_says_is_not_used() -> None:
+    found = decided(outcomes((AFFINE, (1.0, 1.0, 0.5, 2.0, 1.0)), each=2000))
+
+    assert (found.status, found.weights) == ("not better", SHIPPED)
+    assert {duel.weights[2] > 1 for duel in found.duels} == {True, False}
+
+
+def test_a_gain_that_could_be_chance_is_not_used() -> None:
+    """The same shares of taken items, of many and of few."""
+    slight = (1.0, 1.0, 1.3, 1.0, 1.0)
+
+    many, few = decided(outcomes(slight)), decided(outcomes(slight, each=60))
+
+    assert all(duel.learned.better(duel.shipped) for duel in few.duels)
+    assert (many.status, few.status) == ("learned", "not better")
+    assert few.certainty is not None
+    assert 0 < few.certainty < CERTAIN
+
+
+def test_few_outcomes_are_not_learned_from() -> None:
+    enough = outcomes(AFFINE, each=400, intercept=-2.0)
+    fewer = enough.set_column(
+        enough.column_names.index("bought"),
+        "bought",
+        pa.array(enough["bought"].to_numpy() * (enough["half"].to_numpy() == 0)),
+    )
+
+    assert decided(enough).duels
+    assert decided(enough).bought > 2 * ENOUGH_BOUGHT
+    assert decided(fewer).status == "not enough outcomes"
+    assert decided(outcomes(AFFINE, each=1)).duels == ()
+    assert decided(outcomes(AFFINE).slice(0, 0)).status == "not enough outcomes"
+
+
+def test_a_weight_is_bounded() -> None:
+    found = decided(outcomes((1.0, -0.5, 9.0, 1.0, 1.0), intercept=-2.0))
+
+    assert (weight(found, "next"), weight(found, "affinity")) == (LEAST, MOST)
+
+
+def test_where_the_score_says_nothing_no_weight_is_learned() -> None:
+    cells = learning._Cells.of(aggregates(outcomes(AFFINE, slope=0.01)))
+
+    assert fit(cells) == SHIPPED
+
+
+def test_counts_with_noise_say_less_and_with_much_noise_nothing() -> None:
+    table = outcomes(AFFINE, each=4000)
+
+    exact, some, much = (decided(table, noise=noise) for noise in (0.0, 5.0, 3000.0))
+
+    assert exact.status == some.status == "learned"
+    assert exact.certainty is not None
+    assert some.certainty is not None
+    assert some.certainty < exact.certainty
+    assert 0.3 * exact.bought < some.bought < exact.bought
+    assert (much.status, much.weights) == ("not enough outcomes", SHIPPED)
+
+
+def test_the_fit_is_the_logistic_regression_on_weighted_cells(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(learning, "PULL", 1e-9)
+    table = outcomes(AFFINE, each=500)
+    cells = learning._Cells.of(aggregates(table))
+    new = cells.only(cells.new)
+    theirs = LogisticRegression(C=np.inf, tol=1e-10, max_iter=10_000).fit(
+        np.concatenate([new.values[:, :4]] * 2),
+        np.repeat([1, 0], len(new.values)),
+        sample_weight=np.concatenate([new.bought, new.left]),
+    )
+    slopes = theirs.coef_[0]
+
+    assert fit(cells)[:4] == pytest.approx(slopes / slopes[0], abs=2e-3)
+
+
+def test_the_pull_is_towards_the_shipped_weights() -> None:
+    far = [weight(decided_fit(each), "affinity") for each in (2, 20, 200, 20_000)]
+
+    assert far == sorted(far)
+    assert 1 < far[0] < 1.4
+    assert far[-1] == pytest.approx(2.0, abs=0.02)
+
+
+def decided_fit(each: int) -> Decision:
+    """Return what the fit alone says of so many items a cell."""
+    cells = learning._Cells.of(aggregates(outcomes(AFFINE, each=each)))
+    return Decision(
+        situation=1, status="learned", weights=fit(cells), bought=0, certainty=0, duels=()
+    )
+
+
+def test_the_measures_are_those_of_all_pairs_of_items() -> None:
+    rng = np.random.default_rng(5)
+    table = outcomes(AFFINE, each=3).take(rng.choice(300, 40, replace=False))
+    bought = rng.integers(0, 4, table.num_rows)
+    table = table.set_column(table.column_names.index("bought"), "bought", pa.array(bought))
+    cells = learning._Cells.of(aggregates(table))
+
+    got = learning._measure(cells, AFFINE, 1000)
+
+    for rows, area, gain in (
+        (np.ones(table.num_rows, dtype=np.bool_), got.area, got.gain),
+        (cells.new, got.new_area, got.new_gain),
+    ):
+        score = np.round(cells.values[rows] @ np.array(AFFINE), 9)
+        taken, left = cells.bought[rows], cells.left[rows]
+        assert taken.sum() > 3
+        assert area == pytest.approx(
+            roc_auc_score(
+                np.repeat([1, 0], len(score)),
+                np.concatenate([score, score]),
+                sample_weight=np.concatenate([taken, left]),
+            ),
+            abs=2e-5,
+        )
+        above = [
+            (left[score > one].sum() + left[score == one].sum() / 2) / left.sum() for one in score
+        ]
+        each = [1 / np.log2(2 + 1000 * share) for share in above]
+        assert gain == pytest.approx(np.average(each, weights=taken), abs=2e-5)
+
+
+@pytest.mark.parametrize(
+    ("learned", "wins"),
+    [
+        ((0.81, 0.21, 0.70, 0.10), True),
+        ((0.80, 0.21, 0.71, 0.11), False),
+        ((0.81, 0.20, 0.71, 0.11), False),
+        ((0.82, 0.22, 0.69, 0.11), False),
+        ((0.82, 0.22, 0.71, 0.09), False),
+    ],
+    ids=["wins", "not-in-area", "not-in-gain", "loses-new-area", "loses-new-gain"],
+)
+def test_a_challenger_must_win_over_all_items_and_lose_nothing_among_new_ones(
+    learned: Sequence[float], wins: bool
+) -> None:
+    names = ("area", "gain", "new_area", "new_gain")
+    shipped = Measures(area=0.80, gain=0.20, new_area=0.70, new_gain=0.10)
+
+    found = Measures(**dict(zip(names, learned, strict=True)))
+
+    assert found.better(shipped) is wins
+
+
+# --- What is made of it ---
+
+
+def with_weights(*rows: Weights) -> list[Decision]:
+    return [
+        Decision(
+            situation=situation, status="not better" if row == SHIPPED else "learned",
+            weights=row, bought=0, certainty=None, duels=(),
+        )
+        for situation, row in enumerate(rows)
+    ]  # fmt: skip
+
+
+def test_shipped_weights_make_the_shipped_model() -> None:
+    assert blend_with([]).get_params() == blend_with(with_weights(SHIPPED, SHIPPED)).get_params()
+    assert not blend_with([]).fit(corner_shop.counts()).is_weighted
+
+
+def test_the_order_is_that_of_the_weights_and_no_part_grows() -> None:
+    rows = (SHIPPED, (1.0, 0.5, 4.0, 1.0, 1.0), (1.0, 0.25, 0.5, 1.0, 1.0))
+    blend = blend_with(with_weights(*rows)).fit(corner_shop.counts())
+    asked = question([(2, PURCHASE, 3.0, 1, 1), (7, PURCHASE, 1.0, 0, 0)], range(21))
+    plain = corner_shop.blend().score_candidates(asked).parts
+
+    for situation, row in enumerate(rows):
+        found = blend.score_candidates(replace(asked, situation=np.array([situation])))
+        wanted = (plain * np.array(row)).sum(axis=1)
+        assert (np.argsort(found.score) == np.argsort(wanted)).all()
+        assert (np.abs(found.parts) <= np.abs(plain) + 1e-6).all()
+
+
+def test_a_dislike_stays_as_strong_as_what_it_must_outweigh() -> None:
+    asked = question([(2, PURCHASE, 3.0, 1, 1), (7, DISLIKE, 1.0, 0, 0)], range(21))
+    plain = corner_shop.blend().score_candidates(asked).parts
+
+    blend = blend_with(with_weights(SHIPPED, (1.0, 4.0, 1.0, 1.0, 1.0), SHIPPED))
+
+    found = blend.fit(corner_shop.counts()).score_candidates(asked).parts
+    assert found[7, 4] / np.abs(found[:, 1]).max() == pytest.approx(
+        plain[7, 4] / np.abs(plain[:, 1]).max(), rel=1e-3
+    )
+    assert plain[7, 4] < -50
