@@ -80,8 +80,7 @@ def command(
     ]
     console.table(f"Model in {out}", ["what", "value"], rows)
     if trained.decisions:
-        headings = ["situation", "decided", "certainty", *trained.blend.part_names]
-        console.table("Weights of the parts", headings, list(_weights(trained)))
+        console.table("Weights of the parts", ["", *_SITUATIONS], list(_weights(trained)))
     console.table("What the bundle takes", ["what", "bytes"], list(_takes(trained)))
 
 
@@ -89,10 +88,12 @@ _SITUATIONS: Final = ("no history", "a visit starts", "in a visit")
 
 
 def _weights(trained: Trained) -> Iterator[tuple[str, ...]]:
-    for decision in trained.decisions:
-        certainty = "–" if decision.certainty is None else f"{decision.certainty:.1f}"
-        weights = (f"{weight:.2f}" for weight in decision.weights)
-        yield _SITUATIONS[decision.situation], decision.status, certainty, *weights
+    decisions = trained.decisions
+    yield "decided", *(decision.status for decision in decisions)
+    gained = (decision.certainty for decision in decisions)
+    yield "certainty", *("–" if one is None else f"{one:.1f}" for one in gained)
+    for number, name in enumerate(trained.blend.part_names):
+        yield name, *(f"{decision.weights[number]:.2f}" for decision in decisions)
 
 
 def _takes(trained: Trained) -> Iterator[tuple[str, str]]:

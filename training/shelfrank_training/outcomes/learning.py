@@ -57,7 +57,7 @@ CLUSTERED: Final = 2.0
 """What the variance of a difference is multiplied by, since a shopper takes several items, and they
 are not independent: judgement, cells cannot tell."""
 
-Status = Literal["learned", "not better", "not enough outcomes"]
+Status = Literal["learned", "not better", "too few outcomes"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +164,7 @@ def _decide(situation: int, cells: _Cells, n_items: int) -> Decision:
     fewest = min(min(half.bought.sum(), half.only(half.new).bought.sum()) for half in halves)
     known = float(cells.bought.sum())
     if fewest < ENOUGH_BOUGHT:
-        return _stands(situation, "not enough outcomes", known)
+        return _stands(situation, "too few outcomes", known)
     duels = []
     differences: list[_Difference] = []
     for judged_on, half in enumerate(halves):
