@@ -23,9 +23,9 @@ shelfrank evaluate "$out/model" "$out/events.csv" --cutoff 2025-10-01 \
 # 4. Keys, once for a shop. root.key then goes into a safe, root.json into the app.
 shelfrank bundle keygen --out "$out/keys"
 
-# 5. Build and sign.
+# 5. Build, with the figures of step 3 for the model card, and sign.
 shelfrank bundle build "$out/model" --name kitchen --version 1 \
-  --root "$out/keys/root.json" --out "$out"
+  --root "$out/keys/root.json" --figures "$out/figures.json" --out "$out"
 shelfrank bundle sign "$out/kitchen-1.shelfrank" --key-file "$out/keys/bundle.key"
 
 # 6. Check as a device does.

@@ -1,8 +1,9 @@
 """The catalog a bundle carries: columns, deflated (bundle-format.md, section 7).
 
 Texts of 100,000 items as Python objects would cost 30 MB on a kiosk. So titles and brands stay one
-UTF-8 blob with offsets, and a text is decoded when it is asked for; ids alone are looked up on
-every call, so they get a dictionary.
+UTF-8 blob, and a text is decoded when it is asked for; ids alone are looked up on every call, so
+they get a dictionary. The file holds lengths, which deflate to almost nothing where offsets, which
+never repeat, take more than a byte a text.
 """
 
 from __future__ import annotations
@@ -41,33 +42,36 @@ PRICE: Final = "price"
 CATEGORIES: Final = "categories"
 CATEGORY_OF_ITEM: Final = "category_of_item"
 
-_OFFSET: Final = np.dtype("<u4")
+LENGTH: Final = np.dtype("<u2")
+"""Of a text, in bytes; wide enough for `MAX_TEXT_BYTES`."""
+
+_COUNT: Final = np.dtype("<u4")
 
 
 class TextColumn:
     """`n` texts in one blob; the empty text means "absent".
 
     Args:
-        data: ``n + 1`` little-endian uint32 offsets, then the UTF-8 blob they cut.
+        data: ``n`` little-endian uint16 lengths in bytes, then the UTF-8 blob they cut.
         n: number of texts.
         name: for messages.
 
     Raises:
-        BundleFormatError: offsets that do not ascend from 0 to the blob's end, a cut inside a
-            character, no UTF-8, or a text that is too long.
+        BundleFormatError: lengths that are not those of the blob, a cut inside a character, no
+            UTF-8, or a text that is too long.
     """
 
     __slots__ = ("_blob", "_offsets")
 
     def __init__(self, data: bytes, *, n: int, name: str) -> None:
-        head = (n + 1) * _OFFSET.itemsize
+        head = n * LENGTH.itemsize
         if len(data) < head:
-            raise BundleFormatError(f"catalog column {name} is shorter than its offsets")
-        self._offsets = np.frombuffer(data, dtype=_OFFSET, count=n + 1).astype(np.int64)
+            raise BundleFormatError(f"catalog column {name} is shorter than its lengths")
+        lengths = np.frombuffer(data, dtype=LENGTH, count=n).astype(np.int64)
+        self._offsets = np.concatenate([[0], np.cumsum(lengths)])
         self._blob = data[head:]
-        lengths = np.diff(self._offsets)
-        if self._offsets[0] != 0 or self._offsets[-1] != len(self._blob) or (lengths < 0).any():
-            raise BundleFormatError(f"catalog column {name} has offsets that do not fit its texts")
+        if self._offsets[-1] != len(self._blob):
+            raise BundleFormatError(f"catalog column {name} has lengths that do not fit its texts")
         if n and int(lengths.max()) > MAX_TEXT_BYTES:
             raise BundleFormatError(
                 f"catalog column {name} has a text of {int(lengths.max()):,} bytes, "
@@ -254,10 +258,10 @@ def _categories(columns: Mapping[str, bytes]) -> tuple[str, ...]:
     data = _column(columns, CATEGORIES)
     # The column's own first number is how many there are: it is the one text column that is not one
     # row for each item.
-    if len(data) < _OFFSET.itemsize:
+    if len(data) < _COUNT.itemsize:
         raise BundleFormatError(f"catalog column {CATEGORIES} is too short")
-    n = int(np.frombuffer(data, dtype=_OFFSET, count=1)[0])
-    texts = TextColumn(data[_OFFSET.itemsize :], n=n, name=CATEGORIES).to_list()
+    n = int(np.frombuffer(data, dtype=_COUNT, count=1)[0])
+    texts = TextColumn(data[_COUNT.itemsize :], n=n, name=CATEGORIES).to_list()
     _check_ascending(texts, CATEGORIES)
     return tuple(texts)
 

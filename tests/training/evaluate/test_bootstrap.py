@@ -98,3 +98,15 @@ def test_an_interval_of_coverage_lies_around_its_value_though_resamples_lie_belo
 
     assert resampled.max() < value
     assert estimate.low < value < estimate.high
+
+
+def test_an_interval_of_coverage_does_not_end_beyond_the_whole_catalog() -> None:
+    resampled = np.linspace(0.5, 0.9, 101)  # Moved to a mean of 0.95, they end above 1.
+
+    free, bound = (
+        bootstrap.interval(0.95, resampled, centred=True, **more)
+        for more in ({}, {"within": (0.0, 1.0)})
+    )
+
+    assert free.high > 1
+    assert (bound.low, bound.high) == (free.low, 1.0)

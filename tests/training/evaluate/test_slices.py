@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -14,8 +15,15 @@ from shelfrank_training.evaluate.histories import keep_all
 from shelfrank_training.evaluate.results import Results, results
 from shelfrank_training.evaluate.run import Settings, collect
 from shelfrank_training.evaluate.slices import BANDS, BUCKETS, band_of, bucket_of
-from shelfrank_training.evaluate.tally import SCOPES, Tally
-from support.measuring import CUTOFF, UNIVERSE, shopper, wants
+from shelfrank_training.evaluate.tally import K_MAX, SCOPES, Tally
+from support.measuring import CUTOFF, UNIVERSE, Fixed, shopper, wants
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+
+    from shelfrank.types import Event
 
 NEXT = Settings(cutoff=CUTOFF, protocol="next")
 FUTURE = Settings(cutoff=CUTOFF)
@@ -145,6 +153,23 @@ def test_differences_in_a_slice_are_those_of_its_own_figures() -> None:
             values = [one.metrics[model]["ndcg@20"].value for model in ("model", other)]
             assert difference.value == pytest.approx(values[0] - values[1])
             assert difference.low <= difference.value <= difference.high
+
+
+def test_no_interval_ends_beyond_what_its_figure_can_be() -> None:
+    # Three shoppers whose three lists of twenty share no item: together they show all sixty.
+    def own_third(history: Sequence[Event]) -> npt.NDArray[np.float64]:
+        third = UNIVERSE.index[history[0].item_id] // K_MAX
+        return (np.arange(UNIVERSE.n_items) // K_MAX == third).astype(np.float64)
+
+    tally = Tally(UNIVERSE, {"thirds": Fixed(own_third), "popularity": Popularity(UNIVERSE)})
+    collect(tally, [shopper([at], [59]) for at in (0, 20, 40)], keep_all(), FUTURE)
+
+    found = results(tally, "future", rng=np.random.default_rng(0), n_resamples=100)
+
+    coverage = found.metrics["thirds"]["all"]["coverage@20"]
+    assert (coverage.value, coverage.high) == (1, 1)
+    assert 0 <= coverage.low < 1
+    assert found.paired["popularity"]["all"]["coverage@20"].high <= 1
 
 
 def test_recall_by_k_never_falls_and_ends_at_recall_at_20() -> None:

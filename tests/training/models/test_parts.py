@@ -367,6 +367,31 @@ def test_repeat_counts_visits_lately_and_ever_and_takes_off_what_is_disliked() -
 
 
 @pytest.mark.parametrize(
+    ("ages", "missed"),
+    [
+        ((), 0),
+        ((90,), 0),
+        ((50, 40), 3),
+        ((50, 45, 40), 7),
+        ((20, 10), 0),
+        ((20, 19.9), 18.9),
+    ],
+    ids=["never", "once", "four gaps", "eight gaps", "due now", "gaps of less than a day"],
+)
+def test_what_a_shopper_used_to_take_more_often_loses(
+    ages: tuple[float, ...], missed: float
+) -> None:
+    found = with_gaps((7, 10))
+    bought = [(0, PURCHASE, age, visit, visit) for visit, age in enumerate(ages, start=1)]
+    asked = question(bought, [0])
+    state = HistoryReader().fit(found).read(asked)
+
+    usual, less = (Repeat(overdue=weight).fit(found).part(state, asked) for weight in (0.0, 0.5))
+
+    assert usual - less == pytest.approx([0.5 * math.log1p(missed)], rel=0.01)
+
+
+@pytest.mark.parametrize(
     ("gaps", "days"),
     [
         ((), DEFAULT_HALF_LIFE_DAYS),

@@ -133,13 +133,13 @@ def read_aggregates(folder: Path) -> Aggregates:
         found = json.loads(path.read_bytes())
         number = found["format"]
     except (ValueError, KeyError, TypeError):
-        raise DataError(f"{path} is damaged") from None
+        raise DataError(f"{path} is damaged", hint="aggregate again") from None
     if number != FORMAT:
         raise DataError(f"{path} has format {number}; this version reads {FORMAT}")
     try:
         info = parse_info(found)
     except (KeyError, TypeError, ValueError, AttributeError):
-        raise DataError(f"{path} is damaged") from None
+        raise DataError(f"{path} is damaged", hint="aggregate again") from None
     return Aggregates(info, {name: _read_table(folder, name, info) for name in KEYS})
 
 

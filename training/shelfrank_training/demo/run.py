@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -24,6 +25,7 @@ from shelfrank_training.errors import DataError
 from shelfrank_training.evaluate.run import Settings, evaluate
 from shelfrank_training.events import Holdout
 from shelfrank_training.publish.build import build_bundle, sign_bundle
+from shelfrank_training.publish.card import read_figures
 from shelfrank_training.publish.files import PRIVATE_MODE, PUBLIC_MODE, write_file
 from shelfrank_training.publish.keys import keygen
 from shelfrank_training.train import Trained, TrainSettings, train
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from shelfrank_training.aggregates.folder import Aggregates
     from shelfrank_training.evaluate.evaluation import Evaluation
     from shelfrank_training.progress import Progress
+    from shelfrank_training.publish.card import Measured
 
 CUTOFF: Final = datetime(2017, 12, 1, tzinfo=UTC)
 """History before, what came true after: the last month of the data."""
@@ -114,14 +117,14 @@ def run_demo(out: Path, *, overwrite: bool = False, progress: Progress) -> Demo:
         settings=TrainSettings(policy=policy_file),
         progress=progress,
     )
-    signed = _sign(out, source.events)
+    evaluation = evaluate(out / "model", source.events, Settings(cutoff=CUTOFF), progress=progress)
+    signed = _sign(out, source.events, _figures(evaluation))
     households = held_out_by_lines(source.events, HOLDOUT, CUTOFF)
     middle = households[len(households) // 2]
     shown = show_household(out, signed, middle, cutoff=CUTOFF, progress=progress)
     with progress.stage("time a ranking"):
         past = [p for p in read_purchases(source.events, households[-1]) if p.time < CUTOFF]
         times = time_ranking(signed.bundle, signed.root, past, now=CUTOFF)
-    evaluation = evaluate(out / "model", source.events, Settings(cutoff=CUTOFF), progress=progress)
     return Demo(
         source=source,
         excluded=excluded,
@@ -145,7 +148,12 @@ def _make_folder(out: Path, *, overwrite: bool) -> None:
     out.mkdir(parents=True)
 
 
-def _sign(out: Path, events: Path) -> Signed:
+def _figures(evaluation: Evaluation) -> Measured:
+    """Take the way of ``--json`` and ``--figures``, so that the card is made as everybody's is."""
+    return read_figures(json.dumps(evaluation.to_json()).encode(), where="figures")
+
+
+def _sign(out: Path, events: Path, figures: Measured) -> Signed:
     """Make keys as `shelfrank bundle keygen` does, build, sign."""
     made = keygen(expires=CUTOFF + _VALIDITY)
     root, bundle = out / "root.json", out / "complete-journey-1.shelfrank"
@@ -159,6 +167,7 @@ def _sign(out: Path, events: Path) -> Signed:
         issued_at=CUTOFF,
         expires=CUTOFF + _VALIDITY,
         root=made.root,
+        figures=figures,
     )
     write_file(bundle, sign_bundle(unsigned, made.bundle_key))
     return Signed(bundle=bundle, root=root, events=events)

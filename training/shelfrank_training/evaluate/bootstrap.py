@@ -123,7 +123,11 @@ def coverage_in_resample(
 
 
 def interval(
-    value: float, resampled: npt.NDArray[np.float64], *, centred: bool = False
+    value: float,
+    resampled: npt.NDArray[np.float64],
+    *,
+    centred: bool = False,
+    within: tuple[float, float] = (-np.inf, np.inf),
 ) -> Estimate:
     """Return `value` with the middle 95 % of its resampled values (the percentile method).
 
@@ -134,11 +138,12 @@ def interval(
             resample holds only about 63 % of the shoppers, who see fewer items than all of them do,
             so its plain percentiles lie below the value. The spread is kept, the shift is taken
             out.
+        within: least and most that the figure can be; moved values can lie beyond.
     """
     known = resampled[~np.isnan(resampled)]
     if known.size == 0:
         return Estimate(value=value, low=value, high=value)
     if centred:
         known = known - known.mean() + value
-    low, high = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    low, high = np.clip(np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]), *within)
     return Estimate(value=value, low=float(low), high=float(high))

@@ -104,16 +104,20 @@ class _Sample:
     value: float
     resampled: npt.NDArray[np.float64]
     centred: bool = False
+    least: float = 0.0
 
     def minus(self, other: _Sample) -> _Sample:
         return _Sample(
             value=self.value - other.value,
             resampled=self.resampled - other.resampled,
             centred=self.centred,
+            least=-1.0,
         )
 
     def estimate(self) -> Estimate:
-        return bootstrap.interval(self.value, self.resampled, centred=self.centred)
+        return bootstrap.interval(
+            self.value, self.resampled, centred=self.centred, within=(self.least, 1.0)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 _MICROSECONDS: Final = pa.timestamp("us")
 
 
+_ANEW: Final = "is the file whole? copy or export it again"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceFile:
     """A file whose header has been read.
@@ -73,7 +76,7 @@ def open_source(path: Path) -> SourceFile:
     try:
         schema = _csv_schema(path) if is_csv else pq.read_schema(path)
     except (pa.ArrowException, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path.name} cannot be read: {_first_line(error)}") from None
+        raise DataError(f"{path.name} cannot be read: {_first_line(error)}", hint=_ANEW) from None
     return SourceFile(path=path, is_csv=is_csv, schema=schema)
 
 
@@ -108,7 +111,9 @@ def _load(source: SourceFile, names: Mapping[str, str], types: Mapping[str, Type
             return _load_csv(source, names)
         table = pa_dataset.dataset(source.path, format="parquet").to_table(columns=casts)
     except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{source.path.name} cannot be read: {_first_line(error)}") from None
+        raise DataError(
+            f"{source.path.name} cannot be read: {_first_line(error)}", hint=_ANEW
+        ) from None
     rows = np.arange(1, table.num_rows + 1, dtype=np.int64)
     return Loaded(table=table.append_column("row", pa.array(rows)), ragged={})
 

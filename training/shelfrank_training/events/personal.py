@@ -41,6 +41,12 @@ HINT: Final = (
     "or leave the column out: --drop NAME"
 )
 
+_NEEDED: Final = frozenset({"shopper_id", "item_id", "time"})
+"""Columns that cannot be left out."""
+
+_NOT_OF_SHOPPERS: Final = frozenset({"item_id", "category", "brand", "title"})
+"""Columns that name things: a pseudonym in their place would be of no use."""
+
 # In English, German and Dutch, without accents. Short words must stand alone in a column's name;
 # from five letters on they are found inside longer ones too (lieferadresse, telefoonnummer).
 _WORDS: Final[dict[Looks, str]] = {
@@ -131,14 +137,17 @@ def refuse_personal_names(columns: Iterable[str], *, file: str, of_things: bool)
     Raises:
         PrivacyError: one looks like a name, an address, a phone number or a position.
     """
-    for column in columns:
-        looks = looks_personal(column, of_things=of_things)
-        if looks is not None:
-            raise PrivacyError(
-                f"{file}: column {column} looks like {looks}; "
-                "wanted nothing that says who somebody is or where",
-                hint=HINT.replace("NAME", column),
-            )
+    found = {
+        column: looks
+        for column in columns
+        if (looks := looks_personal(column, of_things=of_things)) is not None
+    }
+    if found:
+        named = ", ".join(f"column {column} looks like {looks}" for column, looks in found.items())
+        raise PrivacyError(
+            f"{file}: {named}; wanted nothing that says who somebody is or where",
+            hint=HINT.replace("--drop NAME", " ".join(f"--drop {column}" for column in found)),
+        )
 
 
 def refuse_personal_values(values: pa.ChunkedArray, *, column: str, file: str) -> None:
@@ -161,8 +170,16 @@ def refuse_personal_values(values: pa.ChunkedArray, *, column: str, file: str) -
             raise PrivacyError(
                 f"{file}: {found:,} of {len(sample):,} values of column {column} look like "
                 f"{looks}; wanted at most {MAX_PERSONAL_SHARE:.0%}",
-                hint=HINT.replace("NAME", column),
+                hint=_hint_for(column),
             )
+
+
+def _hint_for(column: str) -> str:
+    if column in _NOT_OF_SHOPPERS:
+        return "give the shop's own words for products, none that say who or where somebody is"
+    if column in _NEEDED:
+        return HINT[: HINT.index(", or leave")]
+    return HINT.replace("NAME", column)
 
 
 def _split(column: str) -> list[str]:

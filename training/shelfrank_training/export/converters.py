@@ -21,7 +21,9 @@ from shelfrank_training.models.blend import Blend
 from shelfrank_training.models.history import HistoryReader
 from shelfrank_training.models.parts import (
     AGAIN_DECAY,
+    LONG_AGO_DAYS,
     RANK_DECAY,
+    SHORTEST_GAP_DAYS,
     Affinity,
     Category,
     Next,
@@ -250,15 +252,33 @@ def _convert_repeat(scope: Any, operator: Any, container: Any) -> None:
     item, weight = call.input["visit_item"], call.input["visit_weight"]
     faded = write.halved(call.input["visit_age_days"], part.half_life_days_)
     lately = write.log1p(write.scatter_add(part.n_rows_, item, write.node("Mul", weight, faded)))
-    ever = write.log1p(write.scatter_add(part.n_rows_, item, weight))
+    visits = write.scatter_add(part.n_rows_, item, weight)
     dense = write.node(
         "Add",
         write.node("Mul", lately, write.number("recent_weight", part.recent_weight)),
-        write.node("Mul", ever, write.number("weight", part.weight)),
+        write.node("Mul", write.log1p(visits), write.number("weight", part.weight)),
     )
+    late = _overdue(write, part, item, call.input["visit_age_days"], visits)
+    dense = write.node("Sub", dense, late)
     unloved = write.node("Mul", call.input["disliked"], write.number("dislike", part.dislike))
     dense = write.node("Sub", dense, unloved)
     write.into(call.outputs[0], "GatherElements", dense, call.input["candidate"], axis=0)
+
+
+def _overdue(write: GraphWriter, part: Repeat, item: str, age: str, visits: str) -> str:
+    """`Repeat.part`: what is taken off items that are long overdue, by row."""
+    one = write.number("one", 1.0)
+    last = write.scatter_extreme(LONG_AGO_DAYS, part.n_rows_, item, age, "min")
+    first = write.scatter_extreme(0.0, part.n_rows_, item, age, "max")
+    between = write.node("Sub", first, last)
+    times = write.node("Max", write.node("Sub", visits, one), one)
+    shortest = write.number("shortest", SHORTEST_GAP_DAYS)
+    gap = write.node("Max", write.node("Div", between, times), shortest)
+    late = write.node("Sub", write.node("Div", last, gap), one)
+    late = write.log1p(write.node("Max", late, write.number("none", 0.0)))
+    again = write.to_float(write.node("Greater", between, write.number("none", 0.0)))
+    late = write.node("Mul", late, write.number("overdue", part.overdue))
+    return write.node("Mul", late, again)
 
 
 def _convert_blend(scope: Any, operator: Any, container: Any) -> None:

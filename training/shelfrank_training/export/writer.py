@@ -145,6 +145,11 @@ class GraphWriter:
         zeros = self.node("ConstantOfShape", self.integers("size", size))
         return self.node("ScatterElements", zeros, index, values, axis=0, reduction="add")
 
+    def scatter_extreme(self, start: float, size: int, index: str, values: str, which: str) -> str:
+        """Return a float32 vector of `size`, the ``min`` or ``max`` of `start` and its `values`."""
+        filled = self.node("Expand", self.number("start", start), self.integers("size", size))
+        return self.node("ScatterElements", filled, index, values, axis=0, reduction=which)
+
     def halved(self, age_days: str, half_life_days: float) -> str:
         """Return ``0.5 ** (age / half-life)``."""
         rate = self.number("decay_rate", -float(np.log(2)) / half_life_days)

@@ -330,24 +330,31 @@ class Repeat(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no type
     """Whether this shopper takes this very item again.
 
     ``recent_weight * log1p(visits decayed with half-life h) + weight * log1p(visits)``, minus
-    `dislike` where the shopper said so. h is the shop's median gap between repeat purchases, from
-    the published
-    gaps: a grocer forgets faster than a gift shop.
+    ``overdue * log1p(gaps missed)`` and minus `dislike` where the shopper said so. h is the shop's
+    median gap between repeat purchases, from the published gaps: a grocer forgets faster than a
+    gift shop. The gap of this shopper and item is the time from the first visit to the last over
+    the visits between; one that has lasted longer is missed once for each further gap.
 
     Args:
         weight: of the visits ever.
         recent_weight: of the recent visits.
         dislike: taken off a disliked item; more than a visit full of what it follows can add.
+        overdue: taken off an item that the shopper used to take more often.
     """
 
     name: Final = "repeat"
 
     def __init__(
-        self, weight: float = 4.0, recent_weight: float = 4.0, dislike: float = 60.0
+        self,
+        weight: float = 4.0,
+        recent_weight: float = 4.0,
+        dislike: float = 60.0,
+        overdue: float = 0.5,
     ) -> None:
         self.weight = weight
         self.recent_weight = recent_weight
         self.dislike = dislike
+        self.overdue = overdue
 
     def fit(self, X: Counts, y: None = None) -> Self:
         """Learn the half-life."""
@@ -360,11 +367,30 @@ class Repeat(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no type
         check_is_fitted(self)
         recent = state.visit_weight * 0.5 ** (state.visit_age_days / self.half_life_days_)
         lately = np.bincount(state.visit_item, weights=recent, minlength=self.n_rows_)
-        ever = np.bincount(state.visit_item, weights=state.visit_weight, minlength=self.n_rows_)
+        ever = np.zeros(self.n_rows_)
+        np.add.at(ever, state.visit_item, state.visit_weight)
         dense = self.recent_weight * np.log1p(lately) + self.weight * np.log1p(ever)
+        dense -= self.overdue * self._missed(state, ever)
         part: npt.NDArray[np.float64] = (dense - self.dislike * state.disliked)[inputs.candidate]
         return part
 
+    def _missed(
+        self, state: HistoryState, visits: npt.NDArray[np.float64]
+    ) -> npt.NDArray[np.float64]:
+        """Return ``log1p`` of the gaps missed, shape (n_rows,); 0 for what was taken once."""
+        last, first = np.full(self.n_rows_, LONG_AGO_DAYS), np.zeros(self.n_rows_)
+        np.minimum.at(last, state.visit_item, state.visit_age_days)
+        np.maximum.at(first, state.visit_item, state.visit_age_days)
+        gap = np.maximum((first - last) / np.maximum(visits - 1, 1), SHORTEST_GAP_DAYS)
+        missed: npt.NDArray[np.float64] = np.log1p(np.maximum(last / gap - 1, 0)) * (first > last)
+        return missed
+
+
+LONG_AGO_DAYS: Final = 1e6
+"""Of what was never taken; later than any age."""
+
+SHORTEST_GAP_DAYS: Final = 1.0
+"""Times are coarsened to days on most devices."""
 
 DEFAULT_HALF_LIFE_DAYS: Final = 45.0
 """Half-life where no gap is published."""

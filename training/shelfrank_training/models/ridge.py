@@ -25,8 +25,11 @@ if TYPE_CHECKING:
     Ints = npt.NDArray[np.int64]
     Floats = npt.NDArray[np.float64]
 
-_CHUNK: Final = 256
-"""Neighbourhoods solved at a time: 20 MB with 50 neighbours, and fewer calls than one by one."""
+_CHUNK: Final = 64
+"""Neighbourhoods solved at a time: 1 MB with 50 neighbours, and fewer calls than one by one."""
+
+_ROUNDING: Final = 1e-6
+"""A negative eigenvalue this small a part of `shrink` is rounding."""
 
 
 def neighbourhood_ridge(
@@ -46,21 +49,22 @@ def neighbourhood_ridge(
         those a shopper has add up to what the target is expected to be. A weight can be negative.
     """
     n_items = shoppers.size
-    source, target, place = _neighbours(pairs, shoppers, n_neighbours)
+    source, target, counts = _neighbours(pairs, shoppers, n_neighbours)
     codes = pairs.source * n_items + pairs.target
     order = np.argsort(codes, kind="stable")
     known = _Lookup(codes[order], pairs.shoppers[order])
-    starts = np.flatnonzero(place == 0)
+    first = np.cumsum(counts) - counts
     weight = np.zeros(source.size)
-    for first in range(0, starts.size, _CHUNK):
-        begin = starts[first]
-        end = starts[first + _CHUNK] if first + _CHUNK < starts.size else source.size
-        row = np.cumsum(place[begin:end] == 0) - 1
-        column = place[begin:end]
-        block = np.full((row[-1] + 1, int(column.max()) + 1), -1, dtype=np.int64)
-        block[row, column] = source[begin:end]
-        solved = _solve(block, target[starts[first : first + _CHUNK]], shoppers, known, shrink)
-        weight[begin:end] = solved[row, column]
+    # Neighbourhoods of about one size together, so that little is padded.
+    by_size = np.argsort(counts, kind="stable")
+    by_size = by_size[counts[by_size] > 0]
+    for begin in range(0, by_size.size, _CHUNK):
+        some = by_size[begin : begin + _CHUNK]
+        column = np.arange(counts[some].max())
+        there = column < counts[some][:, None]
+        place = np.where(there, first[some][:, None] + column, 0)
+        block = np.where(there, source[place], -1)
+        weight[place[there]] = _solve(block, some, shoppers, known, shrink)[there]
     return source, target, weight
 
 
@@ -78,14 +82,14 @@ class _Lookup:
 
 
 def _neighbours(pairs: PairCounts, shoppers: Floats, n_neighbours: int) -> tuple[Ints, Ints, Ints]:
-    """Return source, target and place (0 = strongest) of the pairs that are kept, by target."""
+    """Return source and target of the pairs that are kept, by target, and how many a target has."""
     cosine = pairs.shoppers / np.sqrt(shoppers[pairs.source] * shoppers[pairs.target])
     order = np.lexsort((pairs.source, -cosine, pairs.target))
     source, target = pairs.source[order], pairs.target[order]
     counts = np.bincount(target, minlength=shoppers.size)
     place = np.arange(target.size) - np.repeat(np.cumsum(counts) - counts, counts)
     kept = place < n_neighbours
-    return source[kept], target[kept], place[kept]
+    return source[kept], target[kept], np.minimum(counts, n_neighbours)
 
 
 def _solve(block: Ints, target: Ints, shoppers: Floats, known: _Lookup, shrink: float) -> Floats:
@@ -104,8 +108,20 @@ def _solve(block: Ints, target: Ints, shoppers: Floats, known: _Lookup, shrink: 
     diagonal = np.arange(block.shape[1])
     gram[:, diagonal, diagonal] = np.where(there, shoppers[block], 0.0)
     joint = known(block * shoppers.size + target[:, None]) * there
-    values, vectors = np.linalg.eigh(gram)
-    values = np.maximum(values, 0.0) + shrink
-    turned = np.einsum("nij,ni->nj", vectors, joint) / values
-    solved: Floats = np.einsum("nij,nj->ni", vectors, turned)
-    return np.where(there, solved, 0.0)
+    return np.where(there, _shrunk_solve(gram, joint, shrink), 0.0)
+
+
+def _shrunk_solve(gram: Floats, joint: Floats, shrink: float) -> Floats:
+    """Solve with the nearest matrices without negative eigenvalues, `shrink` added to all."""
+    try:
+        np.linalg.cholesky(gram + _ROUNDING * shrink * np.eye(gram.shape[1]))
+    except np.linalg.LinAlgError:
+        values, vectors = np.linalg.eigh(gram)
+        values = np.maximum(values, 0.0) + shrink
+        turned = np.einsum("nij,ni->nj", vectors, joint) / values
+        projected: Floats = np.einsum("nij,nj->ni", vectors, turned)
+        return projected
+    # None has any, as with all counts of all pairs: several times faster.
+    loaded = gram + shrink * np.eye(gram.shape[1])
+    solved: Floats = np.linalg.solve(loaded, joint[:, :, None])[:, :, 0].astype(np.float64)
+    return solved

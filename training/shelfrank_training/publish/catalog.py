@@ -90,13 +90,13 @@ def _texts(texts: Sequence[str]) -> bytes:
         raise PublishError(
             f"catalog has a text of {longest:,} bytes, at most {form.MAX_TEXT_BYTES:,} are possible"
         )
-    offsets = np.cumsum([0, *map(len, encoded)], dtype=np.int64)
-    if offsets[-1] > form.MAX_BODY_BYTES:
+    lengths = np.array([len(text) for text in encoded], dtype=np.int64)
+    if lengths.sum() > form.MAX_BODY_BYTES:
         raise PublishError(
-            f"catalog column has {int(offsets[-1]):,} bytes, "
+            f"catalog column has {int(lengths.sum()):,} bytes, "
             f"at most {form.MAX_BODY_BYTES:,} are possible"
         )
-    return offsets.astype("<u4").tobytes() + b"".join(encoded)
+    return lengths.astype(form.LENGTH).tobytes() + b"".join(encoded)
 
 
 def _counted(texts: bytes, n: int) -> bytes:
