@@ -128,7 +128,7 @@ def _rest(made: Limited) -> int:
     return _MARGIN + bundle_bytes(made.files) - sum(part_bytes(part) for part in made.blend.parts_)
 
 
-def _fit(aggregates: Aggregates, rows: Sequence[CatalogRow], unfitted: Blend | None) -> Blend:
+def _fit(aggregates: Aggregates, rows: Sequence[CatalogRow], unfitted: Blend) -> Blend:
     space = ItemSpace.of([row.item_id for row in rows], [row.category for row in rows])
     counts = Counts.of(aggregates, space)
     return everything(unfitted).fit(counts)
