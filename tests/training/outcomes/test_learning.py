@@ -18,6 +18,7 @@ from shelfrank_training.outcomes.learning import (
     LEAST,
     MOST,
     SHIPPED,
+    WORTH,
     Decision,
     Measures,
     blend_with,
@@ -94,8 +95,9 @@ def test_what_only_one_half_says_is_not_used() -> None:
     assert {duel.weights[2] > 1 for duel in found.duels} == {True, False}
 
 
-def test_a_gain_that_could_be_chance_is_not_used() -> None:
+def test_a_gain_that_could_be_chance_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same shares of taken items, of many and of few."""
+    monkeypatch.setattr(learning, "WORTH", 0.0)
     slight = (1.0, 1.0, 1.1, 1.0, 1.0)
 
     many, few = decided(outcomes(slight)), decided(outcomes(slight, each=20))
@@ -104,6 +106,20 @@ def test_a_gain_that_could_be_chance_is_not_used() -> None:
     assert (many.status, few.status) == ("learned", "not better")
     assert few.certainty is not None
     assert 0 < few.certainty < CERTAIN
+
+
+def test_a_gain_that_is_sure_but_small_is_not_used() -> None:
+    slight, more = (decided(outcomes((1.0, 1.0, one, 1.0, 1.0))) for one in (1.1, 2.0))
+
+    assert (slight.status, more.status) == ("not better", "learned")
+    assert slight.certainty is not None
+    assert slight.improvement is not None
+    assert more.improvement is not None
+    assert slight.certainty > CERTAIN
+    assert 0 < slight.improvement < WORTH < more.improvement
+    gains = [(duel.shipped.gain, duel.learned.gain) for duel in more.duels]
+    before, after = np.mean(gains, axis=0)
+    assert more.improvement == pytest.approx(after / before - 1, abs=1e-4)
 
 
 def test_few_outcomes_are_not_learned_from() -> None:
@@ -237,7 +253,7 @@ def with_weights(*rows: Weights) -> list[Decision]:
     return [
         Decision(
             situation=situation, status="not better" if row == SHIPPED else "learned",
-            weights=row, bought=0, certainty=None, duels=(),
+            weights=row, bought=0, improvement=None, certainty=None, duels=(),
         )
         for situation, row in enumerate(rows)
     ]  # fmt: skip

@@ -90,8 +90,10 @@ _SITUATIONS: Final = ("no history", "a visit starts", "in a visit")
 def _weights(trained: Trained) -> Iterator[tuple[str, ...]]:
     decisions = trained.decisions
     yield "decided", *(decision.status for decision in decisions)
-    gained = (decision.certainty for decision in decisions)
-    yield "certainty", *("–" if one is None else f"{one:.1f}" for one in gained)
+    gained = (decision.improvement for decision in decisions)
+    yield "improvement", *("–" if one is None else f"{one:+.1%}" for one in gained)
+    errors = (decision.certainty for decision in decisions)
+    yield "in standard errors", *("–" if one is None else f"{one:+.1f}" for one in errors)
     for number, name in enumerate(trained.blend.part_names):
         yield name, *(f"{decision.weights[number]:.2f}" for decision in decisions)
 
