@@ -246,6 +246,19 @@ def test_a_challenger_must_win_over_all_items_and_lose_nothing_among_new_ones(
     assert found.better(shipped) is wins
 
 
+@pytest.mark.parametrize("lost", [0, 1])
+def test_a_challenger_that_loses_one_half_is_not_used_however_much_it_gains_in_the_other(
+    lost: int,
+) -> None:
+    found = decided(outcomes(AFFINE))
+    assert found.wins
+    duel = found.duels[lost]
+    turned = replace(duel, shipped=duel.learned, learned=duel.shipped)
+    duels = tuple(turned if at == lost else one for at, one in enumerate(found.duels))
+
+    assert not replace(found, duels=duels).wins
+
+
 # --- What is made of it ---
 
 
