@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 LEARNED: Final = ("next", "affinity", "category")
 """Parts that get a weight. Not `repeat`: shoppers differ in how much they take, which cells cannot
 tell from how often one item is taken, so its weight comes out too small (0.5 on the Complete
-Journey and on Online Retail, which costs 0.003 and 0.013 of NDCG@20 there)."""
+Journey and on Online Retail, which costs 0.003 and 0.009 of NDCG@20 there)."""
 
 PULL: Final = 10.0
 """Towards the shipped weights: precision of a normal prior on the difference of a part's slope to
@@ -55,7 +55,7 @@ CERTAIN: Final = 2.0
 
 WORTH: Final = 0.005
 """Share by which the gain must rise over the halves together. On training households of the
-Complete Journey weights that raised it by 0.1 to 0.2 % in cells, and certainly so, ranked other
+Complete Journey weights that raised it by 0.2 % in cells, and surely so, ranked other
 households no better: cells pool shoppers, a device ranks for one."""
 
 CLUSTERED: Final = 2.0
