@@ -23,9 +23,9 @@ Rows = list[tuple[int, ...]]
 EDGES = {
     "popularity": (-8, -7, -6, -5, -4, -3, -2),
     "next": (-0.1, 0.1),
-    "next in a visit": (0.5, 4, 12),
-    "affinity": (0.1, 0.7),
-    "category": (-0.1, 0.15),
+    "next in a visit": (0.5, 6, 12, 24),
+    "affinity": (0.1, 1),
+    "category": (-0.1, 0.05, 0.2),
     "repeat": (0.5, 2.5, 5.75, 10),
 }
 
@@ -45,7 +45,9 @@ def expected(
     candidates: dict[tuple[int, ...], int] = defaultdict(int)
     bought: dict[tuple[int, ...], int] = defaultdict(int)
     for shopper, rows in shoppers.items():
-        for cell, taken in answers(shopper, rows, ranker, salt):
+        half = sha(f"{salt}|half|{shopper}")[0] < "8"
+        for parts, taken in answers(shopper, rows, ranker, salt):
+            cell = (int(half), *parts)
             who[cell].add(shopper)
             candidates[cell] += 1
             bought[cell] += taken

@@ -10,7 +10,6 @@ import numpy as np
 from shelfrank_training.errors import DataError
 from shelfrank_training.export.folder import model_files
 from shelfrank_training.export.graph import export
-from shelfrank_training.models.blend import Blend
 from shelfrank_training.models.choice import everything, fewest_bytes, within
 from shelfrank_training.models.counts import Counts
 from shelfrank_training.models.size import part_bytes
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 
     from shelfrank_training.aggregates.folder import Aggregates
     from shelfrank_training.export.graph import Exported
+    from shelfrank_training.models.blend import Blend
     from shelfrank_training.progress import Progress
     from shelfrank_training.publish.catalog import CatalogRow
 
@@ -39,6 +39,9 @@ _MARGIN: Final = 1024
 
 # Each table that the smallest model left out may cost one; there are four.
 _ATTEMPTS: Final = 5
+
+SEED: Final = 7
+"""Of the made-up questions that graph and estimators are compared on; any number would do."""
 
 # The estimate for a part of the catalog is by average; each step takes so much off until it fits.
 _SHRINK: Final = 0.97
@@ -73,10 +76,10 @@ def bundle_bytes(files: Mapping[str, bytes]) -> int:
 def fit_within(
     aggregates: Aggregates,
     rows: Sequence[CatalogRow],
+    unfitted: Blend,
     *,
     policy: bytes | None,
     limit: int,
-    seed: int,
     progress: Progress,
 ) -> Limited:
     """Fit the parts, keep what is worth most, and convert it into one checked graph.
@@ -87,9 +90,9 @@ def fit_within(
     Args:
         aggregates: what is learned from.
         rows: the items of the shop.
+        unfitted: the parts and their weights.
         policy: ``policy.toml`` as it was written, or None.
         limit: most bytes of the bundle file.
-        seed: of the questions that graph and estimators are compared on.
         progress: who hears about the steps.
 
     Raises:
@@ -97,11 +100,11 @@ def fit_within(
         ParityError: graph and estimators disagree.
     """
     with progress.stage("fit every pair"):
-        full = _fit(aggregates, rows)
+        full = _fit(aggregates, rows, unfitted)
 
     def make(budget: int) -> Limited:
         blend = within(full, budget=budget)
-        exported = export(blend, rng=np.random.default_rng(seed))
+        exported = export(blend, rng=np.random.default_rng(SEED))
         files = model_files(blend, exported, aggregates, rows, policy=policy, size_limit=limit)
         return Limited(blend=blend, exported=exported, rows=rows, files=files)
 
@@ -115,7 +118,7 @@ def fit_within(
         if not rows:
             raise _impossible(limit, rest)
         with progress.stage("leave items out and fit again"):
-            full = _fit(aggregates, rows)
+            full = _fit(aggregates, rows, unfitted)
             rest = _rest(make(fewest_bytes(full)))
     for _ in range(_ATTEMPTS):
         with progress.stage("choose pairs, export and compare"):
@@ -133,10 +136,10 @@ def _rest(made: Limited) -> int:
     return _MARGIN + bundle_bytes(made.files) - sum(part_bytes(part) for part in made.blend.parts_)
 
 
-def _fit(aggregates: Aggregates, rows: Sequence[CatalogRow]) -> Blend:
+def _fit(aggregates: Aggregates, rows: Sequence[CatalogRow], unfitted: Blend) -> Blend:
     space = ItemSpace.of([row.item_id for row in rows], [row.category for row in rows])
     counts = Counts.of(aggregates, space)
-    return everything(Blend()).fit(counts)
+    return everything(unfitted).fit(counts)
 
 
 def _fewer_items(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
+from sklearn.base import clone
 
 from shelfrank.bundle import archive
 from shelfrank.bundle.label import Label
@@ -13,10 +14,10 @@ from shelfrank.consent.policy import Policy
 from shelfrank_training.aggregates.folder import read_aggregates
 from shelfrank_training.errors import DataError, PrivacyError
 from shelfrank_training.events import Columns, read_catalog
-from shelfrank_training.export.folder import MODEL_JSON, model_files
+from shelfrank_training.export.folder import MODEL_JSON, model_files, with_decisions
 from shelfrank_training.export.graph import export
 from shelfrank_training.folders import check_out, replace_folder
-from shelfrank_training.limit import Limited, fit_within
+from shelfrank_training.limit import SEED, Limited, fit_within
 from shelfrank_training.models.blend import Blend
 from shelfrank_training.models.counts import Counts
 from shelfrank_training.models.space import ItemSpace
@@ -31,10 +32,8 @@ if TYPE_CHECKING:
     from shelfrank_training.aggregates.folder import Aggregates
     from shelfrank_training.events import CatalogTable
     from shelfrank_training.export.graph import Exported
+    from shelfrank_training.outcomes.learning import Decision
     from shelfrank_training.progress import Progress
-
-SEED: Final = 7
-"""Of the made-up questions that graph and estimators are compared on; any number would do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,12 +47,14 @@ class TrainSettings:
         overwrite: replace an older model folder.
         size_limit: most bytes of the bundle file; None keeps the strongest pairs of each source,
             whatever they take.
+        fixed_weights: keep the shipped weights of the parts, whatever ``outcomes`` says.
     """
 
     policy: Path | None = None
     columns: Columns | None = None
     overwrite: bool = False
     size_limit: int | None = None
+    fixed_weights: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +67,7 @@ class Trained:
         n_items: items of the model's catalog.
         n_unlisted: items with published numbers that the catalog file does not list; left out.
         n_over_limit: items left out because the bundle would be too large.
+        decisions: about the weights of the parts, by situation; none where they were kept fixed.
         files: what was written, by name.
     """
 
@@ -74,6 +76,7 @@ class Trained:
     n_items: int
     n_unlisted: int
     n_over_limit: int
+    decisions: Sequence[Decision]
     files: Mapping[str, bytes]
 
 
@@ -112,8 +115,9 @@ def train(
         rows, n_unlisted = catalog_rows(found, listed)
         if stated is not None:
             _check_policy(found, stated)
-    made = _make(found, rows, policy_bytes, settings.size_limit, progress)
-    files = made.files
+    decisions = () if settings.fixed_weights else _weigh(found, progress)
+    made = _make(found, rows, policy_bytes, settings.size_limit, decisions, progress)
+    files = with_decisions(made.files, decisions)
     label = Label.parse(files[archive.LABEL])
     check_promises(label, stated, [row.category for row in made.rows if row.category])
     replace_folder(out, files.items())
@@ -123,6 +127,7 @@ def train(
         n_items=len(made.rows),
         n_unlisted=n_unlisted,
         n_over_limit=len(rows) - len(made.rows),
+        decisions=decisions,
         files=files,
     )
 
@@ -132,25 +137,44 @@ def _make(
     rows: Sequence[CatalogRow],
     policy: bytes | None,
     size_limit: int | None,
+    decisions: Sequence[Decision],
     progress: Progress,
 ) -> Limited:
+    from shelfrank_training.outcomes.learning import blend_with
+
+    unfitted = blend_with(decisions)
     if size_limit is not None:
         return fit_within(
-            aggregates, rows, policy=policy, limit=size_limit, seed=SEED, progress=progress
+            aggregates, rows, unfitted, policy=policy, limit=size_limit, progress=progress
         )
-    blend, exported = fit_and_export(aggregates, rows, progress=progress)
+    blend, exported = fit_and_export(aggregates, rows, unfitted, progress=progress)
     files = model_files(blend, exported, aggregates, rows, policy=policy)
     return Limited(blend=blend, exported=exported, rows=rows, files=files)
 
 
+def _weigh(aggregates: Aggregates, progress: Progress) -> Sequence[Decision]:
+    # Here, since the package makes its table with a provisional model of this module.
+    from shelfrank_training.outcomes.learning import learn_weights
+
+    if not aggregates.table("outcomes").num_rows:
+        return ()
+    with progress.stage("learn weights"):
+        return learn_weights(aggregates)
+
+
 def fit_and_export(
-    aggregates: Aggregates, rows: Sequence[CatalogRow], *, progress: Progress
+    aggregates: Aggregates,
+    rows: Sequence[CatalogRow],
+    unfitted: Blend | None = None,
+    *,
+    progress: Progress,
 ) -> tuple[Blend, Exported]:
     """Fit the parts for these items and convert them into one checked graph.
 
     Args:
         aggregates: what is learned from.
         rows: the items of the model's catalog.
+        unfitted: the parts and their weights; None takes the shipped ones.
         progress: who hears about the steps.
 
     Raises:
@@ -158,7 +182,7 @@ def fit_and_export(
     """
     with progress.stage("fit"):
         space = ItemSpace.of([row.item_id for row in rows], [row.category for row in rows])
-        blend = Blend().fit(Counts.of(aggregates, space))
+        blend = clone(unfitted or Blend()).fit(Counts.of(aggregates, space))
     with progress.stage("export and compare"):
         return blend, export(blend, rng=np.random.default_rng(SEED))
 

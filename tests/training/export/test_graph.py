@@ -117,6 +117,87 @@ def test_the_order_of_events_means_nothing(events: Events, seed: int) -> None:
     )
 
 
+# --- Weights by situation ---
+
+
+WEIGHTS = (
+    (1.0, 1.0, 1.0, 1.0, 1.0),
+    (1.0, 0.25, 2.0, 0.5, 0.7),
+    (0.3, 1.0, 0.25, 4.0, 1.5),
+)
+
+
+@cache
+def weighted() -> Blend:
+    return Blend(weights=WEIGHTS).fit(corner_shop.counts())
+
+
+@cache
+def weighted_session() -> Session:
+    return Session(export(weighted(), rng=np.random.default_rng(1)).model)
+
+
+@given(events=EVENTS, candidates=CANDIDATES, situation=st.integers(0, 2))
+def test_a_weighted_graph_and_its_estimators_agree_in_every_situation(
+    events: Events, candidates: list[int], situation: int
+) -> None:
+    asked = replace(question(events, candidates), situation=np.array([situation]))
+
+    assert_equal(asked, blend=weighted(), graph=weighted_session())
+    got, plain = weighted_session().run(asked), session().run(asked)
+    expected = plain.parts.astype(np.float64) * np.array(WEIGHTS[situation])
+    np.testing.assert_allclose(got.parts, expected, atol=4 * TOLERANCE, rtol=0)
+    np.testing.assert_allclose(got.score, got.parts.sum(axis=1), atol=TOLERANCE, rtol=0)
+
+
+@given(events=EVENTS, situation=st.integers(0, 2))
+def test_a_weighted_score_is_still_the_base_and_what_each_past_item_adds(
+    events: Events, situation: int
+) -> None:
+    asked = replace(question(events, range(N_ROWS)), situation=np.array([situation]))
+    run = weighted_session().run
+    base = run(asked.only(np.zeros(len(events), dtype=np.bool_))).parts.astype(np.float64)
+    added = [
+        run(asked.only(asked.event_item == item)).parts - base
+        for item in np.unique(asked.event_item)
+    ]
+
+    np.testing.assert_allclose(base + sum(added), run(asked).parts, atol=20 * TOLERANCE, rtol=0)
+
+
+def test_a_weighted_graph_is_compared_in_every_situation() -> None:
+    usual = made_up_questions(corner_shop.blend(), rng=np.random.default_rng(0))
+    asked = made_up_questions(weighted(), rng=np.random.default_rng(0))
+
+    for size in ((20, 60), (300, 1000)):
+        found = [
+            int(one.situation[0])
+            for one in asked
+            if (one.event_item.size, one.candidate.size) == size
+        ]
+        assert sorted(found) == [0, 1, 2]
+    assert len(asked) == len(usual) + 4
+    wrong = Blend(weights=(*WEIGHTS[:2], (0.3, 1.0, 0.25, 4.0, 1.6))).fit(corner_shop.counts())
+    with pytest.raises(ParityError):
+        check_parity(wrong, convert(weighted()), asked)
+
+
+def test_weights_of_one_are_no_nodes() -> None:
+    ones = Blend(weights=((1,) * 5,) * 3).fit(corner_shop.counts())
+
+    assert convert(ones) == convert(corner_shop.blend())
+    names = [node.name for node in onnx.load_from_string(convert(weighted())).graph.node]
+    assert len([name for name in names if name.startswith("blend")]) == 9, "else this tests nothing"
+
+
+def test_a_weighted_graph_passes_the_devices_scan() -> None:
+    info = ModelInfo.standard(
+        parts=weighted().part_names, n_items=14, n_categories=6, tolerance=TOLERANCE
+    )
+
+    scan_model(convert(weighted()), info)
+
+
 def vars_of_events() -> list[str]:
     return [name for name in GraphInputs.__dataclass_fields__ if name.startswith("event_")]
 

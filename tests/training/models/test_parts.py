@@ -523,3 +523,35 @@ def test_the_weights_scale_their_part_and_nothing_else() -> None:
     others = [0, 1, 3, 4]
     assert (doubled.parts[:, others] == usual.parts[:, others]).all()
     assert usual.score == pytest.approx(usual.parts.sum(axis=1))
+
+
+def test_weights_by_situation_multiply_the_parts_and_the_sum_stays_exact() -> None:
+    asked = question([(2, PURCHASE, 3.0, 1, 1), (7, LIKE, 1.0, 0, 0)], EVERY_ROW)
+    usual = Blend().fit(counts()).score_candidates(asked)
+    weights = ((1, 1, 1, 1, 1), (1, 2, 0.5, 1, 0.25), (4, 1, 1, 1, 1))
+    blend = Blend(weights=weights).fit(counts())
+
+    for situation in range(3):
+        found = blend.score_candidates(replace(asked, situation=np.array([situation])))
+        np.testing.assert_array_equal(found.parts, usual.parts * np.array(weights[situation]))
+        np.testing.assert_array_equal(found.score, found.parts.sum(axis=1))
+    assert blend.is_weighted
+    assert not Blend().fit(counts()).is_weighted
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        (((1, 1, 1, 1, 1),), r"shape \(1, 5\), wanted \(3, 5\)"),
+        (((1, 1, 1, 1),) * 3, r"shape \(3, 4\), wanted \(3, 5\)"),
+        (((1, 1, 1, 1, 0),) * 3, "not positive"),
+        (((1, 1, 1, 1, -1),) * 3, "not positive"),
+        (((1, 1, 1, 1, math.inf),) * 3, "finite"),
+        (((1, 1, 1, 1, math.nan),) * 3, "finite"),
+    ],
+)
+def test_weights_that_mean_nothing_are_refused(
+    weights: tuple[tuple[float, ...], ...], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        Blend(weights=weights).fit(counts())

@@ -30,17 +30,20 @@ def test_what_a_bucket_stands_for_lies_in_it(buckets: b.Buckets) -> None:
     assert places.tolist() == list(range(len(buckets.values)))
 
 
+@pytest.mark.parametrize("half", [0, 1])
 @pytest.mark.parametrize("situation", [0, 1, 2])
-def test_values_come_back_as_they_went_in(situation: int) -> None:
+def test_values_come_back_as_they_went_in(situation: int, half: int) -> None:
     next_ = b.NEXT_IN_VISIT if situation == 2 else b.NEXT_AT_START
     used = [b.POPULARITY, next_, b.AFFINITY, b.CATEGORY, b.REPEAT]
     grid = np.stack(np.meshgrid(*(np.array(one.values) for one in used)), axis=-1).reshape(-1, 5)
 
-    cells = b.cells_of(situation, grid)
+    cells = b.cells_of(situation, grid, half=half)
 
     assert np.unique(cells).size == len(grid)
     assert 0 <= cells.min() <= cells.max() < b.N_CELLS
     np.testing.assert_array_equal(b.values_of(table(cells)), grid)
+    assert table(cells)["half"].to_pylist() == [half] * len(grid)
+    assert table(cells)["situation"].to_pylist() == [situation] * len(grid)
 
 
 def test_cells_order_like_their_columns() -> None:
@@ -62,4 +65,4 @@ def test_an_edge_belongs_to_the_bucket_above_it() -> None:
 
     cells = b.cells_of(1, np.array([[-4.5, 0, 0, 0, edge], [-4.5, 0, 0, 0, below]]))
 
-    assert [int(column) for column in b.columns_of(cells)[5]] == [1, 0]
+    assert [int(column) for column in b.columns_of(cells)[6]] == [1, 0]

@@ -75,7 +75,7 @@ def test_the_rows_are_sorted_by_their_key() -> None:
 
     rows = publish(Cells.of([one(*((int(c), False) for c in cells))]), min_shoppers=1).rows
 
-    keys = [tuple(row.values())[:6] for row in rows.to_pylist()]
+    keys = [tuple(row.values())[:7] for row in rows.to_pylist()]
     assert keys == sorted(keys)
     assert len(keys) == 50
 

@@ -31,7 +31,7 @@ def test_whatever_the_noise_no_cell_shows_over_fewer_shoppers_than_promised() ->
     found = made.rows.to_pylist()
     assert len(found) == 1
     assert [found[0][name] for name in ("shoppers", "candidates", "bought")] == [20, 80, 10]
-    assert [found[0]["situation"]] == columns_of(np.array([7]))[0].tolist()
+    assert [found[0]["half"]] == columns_of(np.array([7]))[0].tolist()
 
 
 def test_a_cell_that_is_hardly_there_does_not_show() -> None:

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from shelfrank.ranking.inputs import graph_inputs
 from shelfrank_training.evaluate.histories import record
+from shelfrank_training.events import Holdout
+from shelfrank_training.outcomes.buckets import columns_of
 from shelfrank_training.outcomes.cells import INFLUENCE, Cells
-from shelfrank_training.outcomes.moments import questions
+from shelfrank_training.outcomes.moments import half_of, questions
 from shelfrank_training.outcomes.scorer import Scorer
 from support import corner_shop
 from support.outcomes_shop import SALT, catalog, random_shopper, shopped
@@ -47,6 +49,19 @@ def test_one_shopper_more_changes_the_cells_by_at_most_what_is_declared(
         assert np.linalg.norm(change) <= influence.l2
         assert change.max() <= influence.linf
     assert (after.bought <= after.candidates).all()
+    halves = columns_of(np.flatnonzero(after.shoppers - before.shoppers))[0]
+    assert set(halves.tolist()) <= {half_of("one more", salt=SALT)}, "one half and no other"
+
+
+def test_a_shopper_is_in_one_half_by_a_salt_of_its_own() -> None:
+    ids = [f"s{number}" for number in range(2000)]
+    halves = np.array([half_of(shopper_id, salt=SALT) for shopper_id in ids])
+    for other in (Holdout(share=0.5, salt=SALT), Holdout(share=0.5, salt=f"{SALT}|scored")):
+        chosen = np.array([other.contains(shopper_id) for shopper_id in ids])
+        for half in (0, 1):
+            # 500 of 2,000, with 4.5 standard deviations.
+            assert abs(np.count_nonzero(chosen & (halves == half)) - 500) < 87
+    assert [half_of(shopper_id, salt=SALT) for shopper_id in reversed(ids)] == halves[::-1].tolist()
 
 
 def test_a_shopper_adds_the_same_whoever_else_is_there(scorer: Scorer) -> None:

@@ -33,7 +33,7 @@ KEYS: Final[dict[str, tuple[str, ...]]] = {
     "category_pairs": ("category", "other"),
     "category_next": ("category", "next_category", "scope"),
     "category_repeats": ("category", "gap_days"),
-    "outcomes": ("situation", "popularity", "next", "affinity", "category", "repeat"),
+    "outcomes": ("half", "situation", "popularity", "next", "affinity", "category", "repeat"),
 }
 """The columns that identify a row, by table; the tables are sorted by them."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -32,6 +32,11 @@ if TYPE_CHECKING:
     help="Largest bundle file, as in 1800000 or 1.8MB (a million bytes). Pairs that add least to "
     "scores are left out, and at last the least popular items.",
 )
+@click.option(
+    "--fixed-weights",
+    is_flag=True,
+    help="Keep the shipped weights of the parts, whatever the table outcomes says.",
+)
 @column_options
 @click.option("--force", is_flag=True, help="Replace an older model folder.")
 def command(
@@ -40,6 +45,7 @@ def command(
     out: Path,
     policy: Path | None,
     size_limit: int | None,
+    fixed_weights: bool,
     mapped: tuple[str, ...],
     dropped: tuple[str, ...],
     force: bool,
@@ -60,6 +66,7 @@ def command(
             columns=read_columns(mapped, dropped),
             overwrite=force,
             size_limit=size_limit,
+            fixed_weights=fixed_weights,
         ),
         progress=console.Bars(),
     )
@@ -72,7 +79,23 @@ def command(
         ("largest difference of graph and estimators", f"{trained.exported.difference:.1e}"),
     ]
     console.table(f"Model in {out}", ["what", "value"], rows)
+    if trained.decisions:
+        console.table("Weights of the parts", ["", *_SITUATIONS], list(_weights(trained)))
     console.table("What the bundle takes", ["what", "bytes"], list(_takes(trained)))
+
+
+_SITUATIONS: Final = ("no history", "a visit starts", "in a visit")
+
+
+def _weights(trained: Trained) -> Iterator[tuple[str, ...]]:
+    decisions = trained.decisions
+    yield "decided", *(decision.status for decision in decisions)
+    gained = (decision.improvement for decision in decisions)
+    yield "improvement", *("–" if one is None else f"{one:+.1%}" for one in gained)
+    errors = (decision.certainty for decision in decisions)
+    yield "in standard errors", *("–" if one is None else f"{one:+.1f}" for one in errors)
+    for number, name in enumerate(trained.blend.part_names):
+        yield name, *(f"{decision.weights[number]:.2f}" for decision in decisions)
 
 
 def _takes(trained: Trained) -> Iterator[tuple[str, str]]:

@@ -288,10 +288,17 @@ def _overdue(write: GraphWriter, part: Repeat, item: str, age: str, visits: str)
 
 def _convert_blend(scope: Any, operator: Any, container: Any) -> None:
     write = GraphWriter(scope, container, prefix="blend")
+    model = operator.raw_operator
     score, parts = [variable.full_name for variable in operator.outputs]
+    given = [variable.full_name for variable in operator.inputs]
     last = write.integers("last", 1)
-    columns = [write.node("Unsqueeze", variable.full_name, last) for variable in operator.inputs]
-    write.into(parts, "Concat", *columns, axis=1)
+    columns = [write.node("Unsqueeze", part, last) for part in given[: len(model.parts_)]]
+    if model.is_weighted:
+        weights = write.constant("weights", model.weights_)
+        here = write.node("Gather", weights, given[-1], axis=0)
+        write.into(parts, "Mul", write.node("Concat", *columns, axis=1), here)
+    else:
+        write.into(parts, "Concat", *columns, axis=1)
     write.into(score, "ReduceSum", parts, last, keepdims=0)
 
 
@@ -301,7 +308,7 @@ def _parse_blend(
     inputs: Any,
     custom_parsers: Any = None,  # noqa: ARG001 - skl2onnx passes it
 ) -> Any:
-    """Lay out history → parts → sum."""
+    """Lay out history → parts → weighted sum."""
     given = {variable.raw_name: variable for variable in inputs}
     history = scope.declare_local_operator("ShelfrankHistory", model.reader_)
     history.inputs.extend(given[name] for name in _READS)
@@ -314,6 +321,8 @@ def _parse_blend(
         output = scope.declare_local_variable(f"part_{part.name}", FloatTensorType([None]))
         operator.outputs.append(output)
         blend.inputs.append(output)
+    if model.is_weighted:
+        blend.inputs.append(given["situation"])
     blend.outputs.append(scope.declare_local_variable("score", FloatTensorType([None])))
     n_parts = len(model.parts_)
     blend.outputs.append(scope.declare_local_variable("parts", FloatTensorType([None, n_parts])))

@@ -25,12 +25,13 @@ from shelfrank_training.publish.labelling import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from shelfrank.ranking.session import GraphInputs
     from shelfrank_training.aggregates.folder import Aggregates
     from shelfrank_training.export.graph import Exported
     from shelfrank_training.models.blend import Blend
+    from shelfrank_training.outcomes.learning import Decision
 
 MODEL_JSON: Final = "model.json"
 """Every model folder holds it."""
@@ -77,7 +78,10 @@ def model_files(
         "golden.json": golden(exported),
         MODEL_JSON: _json(
             describe(blend, exported, aggregates)
-            | {"size": _sizes(blend, exported, catalog, size_limit)}
+            | {
+                "size": _sizes(blend, exported, catalog, size_limit),
+                "weights": _weights(blend),
+            }
         ),
         FACTS: facts_bytes(aggregates.info),
         ITEMS: _parquet(aggregates.table("items")),
@@ -126,6 +130,24 @@ def _sizes(
         "graph": len(exported.model) - sum(parts.values()),
         "parts": parts,
     }
+
+
+def _weights(blend: Blend) -> dict[str, object]:
+    """Return the weights by situation and part; nothing decided about them."""
+    rows = [[float(f"{weight:.6g}") for weight in row] for row in blend.weights_]
+    return {"by_situation": rows, "decisions": []}
+
+
+def with_decisions(files: Mapping[str, bytes], decisions: Sequence[Decision]) -> dict[str, bytes]:
+    """Return a model folder that tells how the weights of its parts came about.
+
+    Args:
+        files: of `model_files`; a file that goes into no bundle changes.
+        decisions: of the situations.
+    """
+    described = json.loads(files[MODEL_JSON])
+    described["weights"]["decisions"] = [decision.to_json() for decision in decisions]
+    return {**files, MODEL_JSON: _json(described)}
 
 
 def _half_life(blend: Blend) -> float | None:

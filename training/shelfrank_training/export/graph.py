@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from shelfrank.ranking.session import GraphInputs, Session
 from shelfrank_training.errors import ExportError, ParityError
 from shelfrank_training.export.writer import OPSET
+from shelfrank_training.models.blend import N_SITUATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -111,15 +112,29 @@ def check_parity(blend: Blend, model: bytes, probes: Sequence[GraphInputs]) -> f
 # each, an ordinary shopper, and one with a long history; every situation occurs.
 _SIZES: Final = ((0, 0), (0, 50), (5, 0), (1, 1), (20, 60), (300, 1000))
 
+_ORDINARY: Final = 2
+"""The last of them, in which every part says something."""
+
 _VISITS: Final = 12
 _OLDEST_DAYS: Final = 400.0
 
 
 def made_up_questions(blend: Blend, *, rng: np.random.Generator) -> tuple[GraphInputs, ...]:
-    """Return questions over random rows: every kind, category rows and the unknown row included."""
-    return tuple(
+    """Return questions over random rows: every kind, category rows and the unknown row included.
+
+    Where the weights depend on the situation, ordinary and long histories are asked about in all.
+    """
+    asked = tuple(
         made_up_question(blend, n_events=events, n_candidates=candidates, rng=rng)
         for events, candidates in _SIZES
+    )
+    if not blend.is_weighted:
+        return asked
+    return asked + tuple(
+        replace(question, situation=np.array([situation], dtype=np.int64))
+        for question in asked[-_ORDINARY:]
+        for situation in range(N_SITUATIONS)
+        if situation != question.situation[0]
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
@@ -21,13 +21,17 @@ if TYPE_CHECKING:
     from shelfrank_training.models.counts import Counts
 
 
+N_SITUATIONS: Final = 3
+"""No history, a visit starts, in a visit (`shelfrank.ranking.session.GraphInputs.situation`)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scores:
     """Scores of the reference implementation.
 
     Attributes:
-        score: float64, shape (C,).
-        parts: float64, shape (C, P), in the order of `Blend.part_names`.
+        score: float64, shape (C,); the sum of `parts`.
+        parts: float64, shape (C, P), weighted, in the order of `Blend.part_names`.
     """
 
     score: npt.NDArray[np.float64]
@@ -40,22 +44,35 @@ def default_parts() -> tuple[Part, ...]:
 
 
 class Blend(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
-    """Add the parts up. The weights sit in the parts, as constants on the scale of log-odds.
+    """Add the parts up, each times its weight in the situation.
+
+    The parts hold constants on the scale of log-odds, so the weights are 1 unless others were
+    learned (`shelfrank_training.outcomes.learning`).
 
     Args:
         parts: unfitted estimators that follow `Part`; None means `default_parts`.
         reader: how histories are summarised; None means the default.
+        weights: shape (`N_SITUATIONS`, P), positive; None means 1 everywhere.
     """
 
     def __init__(
-        self, parts: Sequence[Part] | None = None, reader: HistoryReader | None = None
+        self,
+        parts: Sequence[Part] | None = None,
+        reader: HistoryReader | None = None,
+        weights: Sequence[Sequence[float]] | None = None,
     ) -> None:
         self.parts = parts
         self.reader = reader
+        self.weights = weights
 
     def fit(self, X: Counts, y: None = None) -> Self:
-        """Fit every part on the same counts."""
+        """Fit every part on the same counts.
+
+        Raises:
+            ValueError: the weights are not a positive number for each situation and part.
+        """
         parts = self.parts or default_parts()
+        self.weights_ = _checked(self.weights, n_parts=len(parts))
         self.parts_: list[Part] = [clone(part).fit(X) for part in parts]
         self.reader_ = clone(self.reader or HistoryReader()).fit(X)
         self.space_ = X.space
@@ -67,10 +84,29 @@ class Blend(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
         check_is_fitted(self)
         return tuple(part.name for part in self.parts_)
 
+    @property
+    def is_weighted(self) -> bool:
+        """Whether any weight differs from 1; if none does, the graph needs no nodes for them."""
+        check_is_fitted(self)
+        return bool((self.weights_ != 1).any())
+
     def score_candidates(self, inputs: GraphInputs) -> Scores:
         """Score in numpy, at double precision: what the exported graph must agree with."""
         check_is_fitted(self)
         state = self.reader_.read(inputs)
         columns = [part.part(state, inputs) for part in self.parts_]
-        parts = np.stack(columns, axis=1)
+        parts = np.stack(columns, axis=1) * self.weights_[int(inputs.situation[0])]
         return Scores(score=parts.sum(axis=1), parts=parts)
+
+
+def _checked(weights: Sequence[Sequence[float]] | None, *, n_parts: int) -> npt.NDArray[np.float32]:
+    """Return the weights as the graph holds them."""
+    shape = (N_SITUATIONS, n_parts)
+    if weights is None:
+        return np.ones(shape, dtype=np.float32)
+    found = np.array(weights, dtype=np.float32)
+    if found.shape != shape:
+        raise ValueError(f"weights have shape {found.shape}, wanted {shape}")
+    if not (np.isfinite(found) & (found > 0)).all():
+        raise ValueError("weights hold a number that is not positive and finite")
+    return found

@@ -42,7 +42,7 @@ def everything(blend: Blend) -> Blend:
     for part in parts:
         if "top" in part.get_params():
             part.set_params(top=None)
-    return Blend(parts=parts, reader=blend.reader)
+    return Blend(parts=parts, reader=blend.reader, weights=blend.weights)
 
 
 def fewest_bytes(blend: Blend) -> int:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
 
 from shelfrank.types import KIND_CODES, KINDS
 
@@ -72,7 +73,12 @@ class HistoryReader(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships 
         return self
 
     def read(self, inputs: GraphInputs) -> HistoryState:
-        """Summarise the events of `inputs`; an empty history gives empty arrays."""
+        """Summarise the events of `inputs`; an empty history gives empty arrays.
+
+        Raises:
+            NotFittedError: before `fit`.
+        """
+        check_is_fitted(self)
         keys = np.stack([inputs.event_item, inputs.event_visit, inputs.event_kind])
         distinct, place = np.unique(keys, axis=1, return_inverse=True)
         item, visit, kind = distinct.astype(np.int64)

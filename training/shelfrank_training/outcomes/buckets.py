@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from shelfrank_training.models.blend import N_SITUATIONS
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -44,49 +46,54 @@ POPULARITY: Final = Buckets(
 NEXT_AT_START: Final = Buckets(edges=(-0.1, 0.1), values=(-0.3, 0.0, 0.4))
 """Seldom after the visit before, no sign, often: at a visit's start the part is small."""
 
-NEXT_IN_VISIT: Final = Buckets(edges=(0.5, 4, 12), values=(0.0, 2.0, 7.5, 18.0))
-"""No sign, and three degrees of what usually follows: inside a visit the part can outweigh all."""
+NEXT_IN_VISIT: Final = Buckets(edges=(0.5, 6, 12, 24), values=(0.0, 4.0, 9.0, 16.0, 36.0))
+"""No sign, three degrees of what usually follows, and what the shopper just looked at: inside a
+visit the part can outweigh all."""
 
-AFFINITY: Final = Buckets(edges=(0.1, 0.7), values=(0.0, 0.35, 1.3))
+AFFINITY: Final = Buckets(edges=(0.1, 1), values=(0.0, 0.4, 1.8))
 """No sign, a sign of one or two items, a sign of many."""
 
-CATEGORY: Final = Buckets(edges=(-0.1, 0.15), values=(-0.25, 0.0, 0.4))
-"""Not this shopper's, no sign, this shopper's."""
+CATEGORY: Final = Buckets(edges=(-0.1, 0.05, 0.2), values=(-0.2, 0.0, 0.1, 0.4))
+"""Not this shopper's, no sign, a sign, this shopper's."""
 
 REPEAT: Final = Buckets(edges=(0.5, 2.5, 5.75, 10), values=(0.0, 1.75, 4.0, 8.0, 13.0))
 """Never, looked at, taken once, a few times, regularly. What the shopper dislikes is in the first
 bucket too: no weight is to be learned for it."""
 
-N_SITUATIONS: Final = 3
-"""No history, a visit starts, in a visit."""
+N_HALVES: Final = 2
+"""Halves of part B: what is learned from one is judged on the other."""
 
 IN_VISIT: Final = 2
 
 PARTS: Final = ("popularity", "next", "affinity", "category", "repeat")
-"""The parts that are cut, in the order of the table's columns; ``situation`` stands before them."""
+"""The parts that are cut, in the order of the table's columns; ``half`` and ``situation`` stand
+before them."""
 
-COLUMNS: Final = ("situation", *PARTS)
+COLUMNS: Final = ("half", "situation", *PARTS)
 """The columns that identify a cell."""
 
 _AT_START: Final = (POPULARITY, NEXT_AT_START, AFFINITY, CATEGORY, REPEAT)
 _IN_VISIT: Final = (POPULARITY, NEXT_IN_VISIT, AFFINITY, CATEGORY, REPEAT)
 _SHAPE: Final = (
+    N_HALVES,
     N_SITUATIONS,
     *(max(len(a.values), len(b.values)) for a, b in zip(_AT_START, _IN_VISIT, strict=True)),
 )
 
 N_CELLS: Final = int(np.prod(_SHAPE))
-"""Numbers of cells; most never occur, since parts go together: 260 did on the Complete Journey."""
+"""Numbers of cells; most never occur, since parts go together: 260 did in each half on the Complete
+Journey."""
 
 
 def cells_of(
-    situation: int, parts: npt.NDArray[np.float32] | npt.NDArray[np.float64]
+    situation: int, parts: npt.NDArray[np.float32] | npt.NDArray[np.float64], *, half: int = 0
 ) -> npt.NDArray[np.int64]:
     """Return the cell of each candidate.
 
     Args:
         situation: 0 no history, 1 a visit starts, 2 in a visit.
         parts: shape (C, 5), columns in the order of `PARTS`.
+        half: of part B that the shopper is in, 0 or 1.
 
     Returns:
         int64, shape (C,), 0..N_CELLS-1.
@@ -95,8 +102,8 @@ def cells_of(
         np.searchsorted(np.array(buckets.edges), column, side="right")
         for buckets, column in zip(_buckets(situation), parts.T, strict=True)
     ]
-    at = np.full(len(parts), situation, dtype=np.int64)
-    cells: npt.NDArray[np.int64] = np.ravel_multi_index((at, *places), _SHAPE).astype(np.int64)
+    at = [np.full(len(parts), where, dtype=np.int64) for where in (half, situation)]
+    cells: npt.NDArray[np.int64] = np.ravel_multi_index((*at, *places), _SHAPE).astype(np.int64)
     return cells
 
 
@@ -111,8 +118,8 @@ def values_of(outcomes: pa.Table) -> npt.NDArray[np.float64]:
     Returns:
         float64, shape (rows, 5), columns in the order of `PARTS`.
     """
-    columns = [np.asarray(outcomes[name].to_numpy(), dtype=np.int64) for name in COLUMNS]
-    situations, places = columns[0], columns[1:]
+    names = ("situation", *PARTS)
+    situations, *places = (np.asarray(outcomes[name].to_numpy(), dtype=np.int64) for name in names)
     values = np.zeros((situations.size, len(PARTS)))
     for situation in range(N_SITUATIONS):
         rows = situations == situation

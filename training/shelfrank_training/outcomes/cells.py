@@ -56,7 +56,9 @@ INFLUENCE: Final[Mapping[str, Influence]] = {
         linf=MOMENTS * TAKEN,
     ),
 }
-"""By column. Shoppers are apart: given the model, nobody changes what another adds."""
+"""By column. Shoppers are apart: given the model, nobody changes what another adds. The two halves
+of part B are apart too: one shopper changes cells of one half alone, so there is nothing to add up
+over halves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from shelfrank_training.evaluate.histories import split_visits
+from shelfrank_training.events import Holdout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -59,6 +60,16 @@ class Question:
     in_visit: bool
     candidates: npt.NDArray[np.int64]
     bought: npt.NDArray[np.bool_]
+
+
+def half_of(shopper_id: str, *, salt: str) -> int:
+    """Return the half of part B that a shopper is in, 0 or 1: one and no other, with even chances.
+
+    Args:
+        shopper_id: whose.
+        salt: of the hashes; its own word is added, so that the halves go with no other choice.
+    """
+    return int(Holdout(share=0.5, salt=f"{salt}|half").contains(shopper_id))
 
 
 def sampling_rate(n_items: int) -> float:

@@ -18,7 +18,7 @@ from shelfrank_training.evaluate.shipped import open_model, rules_of
 from shelfrank_training.export.folder import model_files
 from shelfrank_training.outcomes.buckets import PARTS, cells_of
 from shelfrank_training.outcomes.cells import Contribution
-from shelfrank_training.outcomes.moments import questions
+from shelfrank_training.outcomes.moments import half_of, questions
 from shelfrank_training.progress import Silent
 from shelfrank_training.train import catalog_rows, fit_and_export
 
@@ -93,19 +93,28 @@ class Scorer:
             n_items=catalog.n_items,
             salt=self.salt,
         )
-        cells = [np.zeros(0, dtype=np.int64), *map(self.cells, asked)]
+        half = half_of(shopper_id, salt=self.salt)
+        cells = [
+            np.zeros(0, dtype=np.int64),
+            *(self.cells(question, half=half) for question in asked),
+        ]
         bought = [np.zeros(0, dtype=np.bool_), *(question.bought for question in asked)]
         return Contribution.of(np.concatenate(cells), np.concatenate(bought))
 
-    def cells(self, question: Question) -> npt.NDArray[np.int64]:
-        """Return the cell of each candidate: int64, shape (C,)."""
+    def cells(self, question: Question, *, half: int) -> npt.NDArray[np.int64]:
+        """Return the cell of each candidate: int64, shape (C,).
+
+        Args:
+            question: of one shopper.
+            half: of part B that the shopper is in.
+        """
         scores = self.ranker.scores(
             question.history,
             now=question.now,
             candidates=question.candidates,
             in_visit=question.in_visit,
         )
-        return cells_of(self.situation(question), scores.parts)
+        return cells_of(self.situation(question), scores.parts, half=half)
 
     def situation(self, question: Question) -> int:
         """Return what the graph is told (`shelfrank.ranking.session.GraphInputs.situation`)."""
