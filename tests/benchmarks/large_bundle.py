@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from sklearn.base import clone
 
 from shelfrank import Ranker
 from shelfrank.bundle import archive
@@ -27,7 +28,14 @@ from shelfrank_training.export.graph import export
 from shelfrank_training.limit import REST_BYTES
 from shelfrank_training.models.blend import Blend
 from shelfrank_training.models.choice import everything, within
-from shelfrank_training.models.parts import TOP_TARGETS
+from shelfrank_training.models.parts import (
+    TOP_TARGETS,
+    Affinity,
+    Category,
+    Next,
+    Popularity,
+    Repeat,
+)
 from shelfrank_training.models.size import GRAPH_BYTES, part_bytes
 from shelfrank_training.publish.build import throwaway
 from shelfrank_training.publish.catalog import CatalogRow, write_catalog
@@ -53,9 +61,12 @@ def main() -> None:
     rows = dense_rows(options.items, options.categories, rng=rng)
     counts = dense_counts(rows, pairs_each=TOP_TARGETS + 5, rng=rng)
     print(f"{options.items:,} items, {options.categories:,} categories")
-    _show("strongest pairs of each source", Blend().fit(counts), rows, rng)
+    # As many neighbours as it takes for full rows; more would cost minutes and no byte.
+    affinity = Affinity(neighbours=TOP_TARGETS + 5)
+    blend = Blend(parts=(Popularity(), Next(), affinity, Category(), Repeat()))
+    _show("strongest pairs of each source", clone(blend).fit(counts), rows, rng)
     room = options.limit - len(write_catalog(rows)) - REST_BYTES - GRAPH_BYTES - OTHER_BYTES
-    limited = within(everything(Blend()).fit(counts), budget=room)
+    limited = within(everything(blend).fit(counts), budget=room)
     _show(f"within {options.limit:,} bytes", limited, rows, rng)
 
 

@@ -47,7 +47,7 @@ def test_the_quickstart_asks_ranks_explains_and_forgets(tmp_path: Path) -> None:
 def test_the_app_asks_in_the_shoppers_language_and_says_why(
     language: str, yes: str, title: str, reason: str, tmp_path: Path
 ) -> None:
-    answers = f"yes?\n{yes}\nlook espresso-machine\nshow\nwhy 1\nquit\n"
+    answers = f"yes?\n{yes}\nlook espresso-machine\nshow\nwhy 2\nquit\n"
 
     said = run("python", APP, "--language", language, folder=tmp_path, answers=answers)
 
@@ -63,7 +63,7 @@ def test_the_app_keeps_nothing_before_a_yes_and_remembers_after_one(tmp_path: Pa
     run("python", APP, folder=tmp_path, answers="yes?\nyes\nlook teapot\nquit\n")
     assert files_in(tmp_path) >= FIRST_CHOICE | {"profile.key"}
 
-    said = run("python", APP, folder=tmp_path, answers="show\nwhy 1\nquit\n")
+    said = run("python", APP, folder=tmp_path, answers="show\nwhy 2\nquit\n")
     assert "By your choices:" in said
     assert "Often follows “Teapot, 1.2 l”." in said
 
@@ -145,6 +145,6 @@ def test_the_training_example_ends_with_a_bundle_that_an_app_takes(tmp_path: Pat
         *("python", APP, "--bundle", str(shop / "kitchen-1.shelfrank")),
         *("--trust", str(shop / "keys/root.json")),
         folder=tmp_path,
-        answers="yes?\nyes\nlook mixing-bowl\nshow\nwhy 1\nquit\n",
+        answers="yes?\nyes\nlook mixing-bowl\nshow\nwhy 2\nquit\n",
     )
     assert "Often follows “Mixing bowl”." in said

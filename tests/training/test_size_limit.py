@@ -12,6 +12,7 @@ import pytest
 from shelfrank.bundle.catalog import Catalog
 from shelfrank.bundle.verify import verify_bundle
 from shelfrank.ranking.ranker import Ranker
+from shelfrank_training import limit
 from shelfrank_training.cli.main import run
 from shelfrank_training.errors import DataError, PublishError
 from shelfrank_training.evaluate.folder import read_universe
@@ -49,8 +50,8 @@ def place(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def trained(place: Path, limit: int | None) -> Trained:
-    settings = TrainSettings(size_limit=limit, overwrite=True)
+def trained(place: Path, size_limit: int | None) -> Trained:
+    settings = TrainSettings(size_limit=size_limit, overwrite=True)
     return train(place / "aggregates", place / "catalog.csv", place / "model", settings=settings)
 
 
@@ -64,18 +65,27 @@ def n_pairs(made: Trained) -> int:
 
 
 def test_a_bundle_keeps_its_limit_and_uses_it(place: Path) -> None:
-    limits = (62_000, 58_000)
     pairs = []
-    for limit in limits:
-        made = trained(place, limit)
+    for most in (62_000, 58_000):
+        made = trained(place, most)
         data, trust = throwaway(place / "model", NOW)
-        assert len(data) <= bundle_bytes(made.files) <= limit
-        assert bundle_bytes(made.files) >= limit - 5_000
+        assert len(data) <= bundle_bytes(made.files) <= most
+        assert bundle_bytes(made.files) >= most - 5_000
         bundle = verify_bundle(data, trust=trust, now=NOW)
         assert len(Ranker(bundle).rank((), now=NOW, k=N_ITEMS)) == N_ITEMS
         pairs.append(n_pairs(made))
 
     assert pairs[0] > pairs[1] > 0
+
+
+def test_what_the_smallest_model_did_not_show_is_learned_by_another_look(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A table that it left out has nodes of its own."""
+    rest = limit._rest
+    monkeypatch.setattr(limit, "_rest", lambda made: rest(made) - 3_000)
+
+    assert bundle_bytes(trained(place, 60_000).files) <= 60_000
 
 
 def test_what_a_bundle_adds_to_a_model_folder_has_room(place: Path) -> None:
@@ -109,12 +119,12 @@ def test_items_go_last_and_the_least_popular_first(place: Path) -> None:
     assert len(throwaway(place / "model", NOW)[0]) <= 53_000
 
 
-@pytest.mark.parametrize("limit", [1, 30_000, 45_000])
+@pytest.mark.parametrize("most", [1, 30_000, 45_000])
 def test_a_limit_that_cannot_be_met_is_refused_and_nothing_is_written(
-    place: Path, limit: int
+    place: Path, most: int
 ) -> None:
-    with pytest.raises(DataError, match=f"cannot be made in {limit:,} bytes, it takes at least"):
-        trained(place, limit)
+    with pytest.raises(DataError, match=f"cannot be made in {most:,} bytes, it takes at least"):
+        trained(place, most)
 
     assert not (place / "model").exists()
 
@@ -161,7 +171,7 @@ def test_the_command_says_what_each_part_takes(
 
 
 @pytest.mark.parametrize(
-    ("size", "limit"),
+    ("size", "n_bytes"),
     [
         ("80000", 80_000),
         ("80kB", 80_000),
@@ -170,10 +180,10 @@ def test_the_command_says_what_each_part_takes(
         ("1MiB", 1 << 20),
     ],
 )
-def test_a_size_may_have_a_unit(place: Path, size: str, limit: int) -> None:
+def test_a_size_may_have_a_unit(place: Path, size: str, n_bytes: int) -> None:
     assert command(place, "--size-limit", size) == 0
 
-    assert json.loads((place / "model" / "model.json").read_bytes())["size"]["limit"] == limit
+    assert json.loads((place / "model" / "model.json").read_bytes())["size"]["limit"] == n_bytes
 
 
 @pytest.mark.parametrize("size", ["small", "-5", "0", "1.8GBs", "1,8MB", ""])

@@ -222,9 +222,11 @@ class _Explanation:
         if added.max() <= 0:
             return None
         name, item = self.ranker.part_names[part], self._past_items[int(np.argmax(added))]
+        # What often follows an item can be a second look at it.
+        if name != "repeat" and item != self.rows[row]:
+            return name, item
         visits = self.inputs.event_visit[self.inputs.event_item == item]
-        once = name == "repeat" and np.unique(visits).size < 2
-        return "repeat_once" if once else name, item
+        return "repeat_once" if np.unique(visits).size < 2 else "repeat", item
 
     def _title(self, item: int) -> str:
         catalog = self.ranker.catalog

@@ -184,15 +184,17 @@ def test_affinity_is_the_weight_of_a_past_item_times_activity() -> None:
 
     got = part.part(HistoryReader().fit(found).read(asked), asked)
 
-    weight = 30 / (100 + 5) / math.sqrt(50 / 1000)
-    assert got == pytest.approx([0, 0.5 * weight * math.log(2), 0, 0], abs=0.01)
+    moment = 30 - 100 * 50 / 1000
+    weight = moment / (100 * 0.9 + 5) / math.sqrt(50 / 1000)
+    # One pair of three items: a third of the weight.
+    assert got == pytest.approx([0, 0.5 / 3 * weight * math.log(2), 0, 0], abs=0.01)
 
 
 def test_affinity_over_a_whole_history_is_the_sum_over_past_items() -> None:
     part = fitted(Affinity(top=20))
     shoppers = counts().item_shoppers
     source, target, weight = neighbourhood_ridge(
-        counts().pairs, shoppers, n_neighbours=50, shrink=400.0
+        counts().pairs, shoppers, counts().n_shoppers, n_neighbours=50, shrink=400.0
     )
     activity = {2: 1.0, 7: 1.0, 9: -1.0}
     asked = question(
@@ -215,8 +217,9 @@ def test_noise_in_the_pairs_shrinks_affinity() -> None:
 
     got = part.part(HistoryReader().fit(found).read(asked), asked)
 
-    weight = 30 / (100 + 2 * 50 * 2) / math.sqrt(50 / 1000)
-    assert got == pytest.approx([0.5 * weight * math.log(2)], abs=0.01)
+    moment = 30 - 100 * 50 / 1000
+    weight = moment / (100 * 0.9 + 2 * 50 * 2) / math.sqrt(50 / 1000)
+    assert got == pytest.approx([0.5 / 3 * weight * math.log(2)], abs=0.01)
 
 
 # --- Next ---
@@ -244,8 +247,10 @@ def test_an_item_of_the_visit_counts_as_often_as_shoppers_come_back_to_it() -> N
     part = Next(again_weight=100.0).fit(found)
     reader = HistoryReader().fit(found)
 
-    def after(item: int, *, rank: int = 0, visit: int = 0) -> npt.NDArray[np.float64]:
-        asked = question([(item, VIEW, 0.0, visit, rank)], [0, 1, 2])
+    def after(
+        item: int, *, rank: int = 0, visit: int = 0, kind: int = VIEW
+    ) -> npt.NDArray[np.float64]:
+        asked = question([(item, kind, 0.0, visit, rank)], [0, 1, 2])
         return part.part(reader.read(asked), asked)
 
     usual = 35 / 125
@@ -255,6 +260,8 @@ def test_an_item_of_the_visit_counts_as_often_as_shoppers_come_back_to_it() -> N
     assert after(1) == pytest.approx([0, of_b, 0], rel=0.01)
     assert after(0, rank=8) == pytest.approx([of_a / math.e, 0, 0], rel=0.01)
     assert after(0, visit=1) == pytest.approx([0, 0, 0])
+    assert after(0, kind=CART) == pytest.approx([of_a, 0, 0], rel=0.01)
+    assert after(0, kind=PURCHASE) == pytest.approx([0, 0, 0])
 
 
 def test_where_nobody_comes_back_an_item_of_the_visit_gets_nothing() -> None:

@@ -15,13 +15,14 @@ from skl2onnx import update_registered_converter
 from skl2onnx.common.data_types import FloatTensorType, Int64TensorType
 
 from shelfrank.bundle.manifest import GRAPH_INPUTS
-from shelfrank.types import KIND_CODES
+from shelfrank.types import KIND_CODES, KINDS
 from shelfrank_training.export.writer import INT64, GraphWriter
 from shelfrank_training.models.blend import Blend
 from shelfrank_training.models.history import HistoryReader
 from shelfrank_training.models.parts import (
     AGAIN_DECAY,
     LONG_AGO_DAYS,
+    LOOKING_KINDS,
     RANK_DECAY,
     SHORTEST_GAP_DAYS,
     Affinity,
@@ -51,7 +52,7 @@ _STATE: Final = {
 }
 
 _READS: Final = ("event_item", "event_kind", "event_age_days", "event_visit")
-_PART_INPUTS: Final = ("candidate", "event_item", "event_visit", "event_rank")
+_PART_INPUTS: Final = ("candidate", "event_item", "event_kind", "event_visit", "event_rank")
 
 # Larger than any visit number or kind, so that item, visit and kind pack into one int64 without
 # collision: 2**40 items-and-visits leave room for 100,000 visits with ten million items.
@@ -202,7 +203,11 @@ def _convert_next(scope: Any, operator: Any, container: Any) -> None:
     still = write.node("Exp", write.node("Mul", rank, write.number("again_rate", -1 / AGAIN_DECAY)))
     again = write.coded("again", part.again_)
     again = write.node("Gather", again, call.input["event_item"], axis=0)
-    again = write.node("Mul", again, write.node("Mul", still, now))
+    kinds = np.isin(np.arange(len(KINDS)), LOOKING_KINDS).astype(np.float32)
+    looking = write.constant("looking", kinds)
+    looking = write.node("Gather", looking, call.input["event_kind"], axis=0)
+    still = write.node("Mul", write.node("Mul", still, looking), now)
+    again = write.node("Mul", again, still)
     again = write.scatter_add(part.again_.codes.size, call.input["event_item"], again)
     before = write.to_float(
         write.node("Equal", call.input["visit_number"], write.integers("before", 1))

@@ -14,6 +14,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from shelfrank.types import KIND_CODES
 from shelfrank_training.models.narrow import Coded, unsigned
 from shelfrank_training.models.ridge import neighbourhood_ridge
 from shelfrank_training.models.tables import PairTable
@@ -95,10 +96,10 @@ class Next(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
     ``source popularity ** 0.6 * target popularity ** 0.2``, bent to a logarithm where large, summed
     over the visit's events with weight ``exp(-rank / 4)`` (sequential rules, SR, both ways). An
     item of the visit itself is as likely as shoppers come back to it: ``again_weight * rate``,
-    summed with weight ``exp(-rank / 8)``; the rate is that of the item, drawn to that of all items
-    by `AGAIN_SHRINK` shoppers. Where nobody comes back, as in baskets, that is 0. At a visit's
-    start: the shrunk log lift of "taken in the visit after", summed over the items of the visit
-    before.
+    summed over views, carts and likes with weight ``exp(-rank / 8)``, since who has bought is done.
+    The rate is that of the item, drawn to that of all items by `AGAIN_SHRINK` shoppers. Where
+    nobody comes back, as in baskets, that is 0. At a visit's start: the shrunk log lift of "taken
+    in the visit after", summed over the items of the visit before.
 
     Args:
         weight: of the part inside a visit.
@@ -181,12 +182,16 @@ class Next(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
         before = state.visit_number == 1
         dense = self.in_visit_.spread(inputs.event_item[now], recent)
         dense += self.at_start_.spread(state.visit_item[before], state.visit_weight[before])
-        still = np.exp(-inputs.event_rank[now].astype(np.float64) / AGAIN_DECAY)
-        own = inputs.event_item[now]
+        looking = now & np.isin(inputs.event_kind, LOOKING_KINDS)
+        still = np.exp(-inputs.event_rank[looking].astype(np.float64) / AGAIN_DECAY)
+        own = inputs.event_item[looking]
         dense += np.bincount(own, weights=still * self.again_.values[own], minlength=dense.size)
         part: npt.NDArray[np.float64] = dense[inputs.candidate]
         return part
 
+
+LOOKING_KINDS: Final = tuple(KIND_CODES[kind] for kind in ("view", "cart", "like"))
+"""Kinds of events after which shoppers come back to an item in the same visit."""
 
 AGAIN_DECAY: Final = 8.0
 """Events after which the pull of an item to itself falls to 1/e: 4 to 16 differ by less than the
@@ -205,7 +210,8 @@ class Affinity(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no ty
 
     ``weight * activity(i) * B_ij / sqrt(share of shoppers with j)``, summed over past items i; B
     from `shelfrank_training.models.ridge.neighbourhood_ridge`. Divided by the root of the target's
-    popularity, since the part `popularity` says that already. Why not EASE over the whole catalog
+    popularity, since the part `popularity` says that already; less where there are fewer published
+    pairs than items. Why not EASE over the whole catalog
     stands in the decision record 0005 (`sdk/docs/decisions`).
 
     Args:
@@ -235,13 +241,20 @@ class Affinity(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no ty
         # Noise alone gives a matrix of m neighbours eigenvalues of up to 2 sigma sqrt(m) (Wigner).
         shrink = max(self.shrink, 2 * X.pair_noise * math.sqrt(self.neighbours))
         source, target, weight = neighbourhood_ridge(
-            X.pairs, X.item_shoppers, n_neighbours=self.neighbours, shrink=shrink
+            X.pairs,
+            X.item_shoppers,
+            max(1, X.n_shoppers),
+            n_neighbours=self.neighbours,
+            shrink=shrink,
         )
         share = X.item_shoppers / max(1, X.n_shoppers)
+        # Where hardly a pair is published, those that are say more of what could be published than
+        # of the shopper: full weight from one pair an item on.
+        covered = min(1.0, X.pairs.source.size / 2 / max(1, X.space.n_items))
         self.table_ = PairTable.of(
             source,
             target,
-            self.weight * weight / np.sqrt(share[target]),
+            covered * self.weight * weight / np.sqrt(share[target]),
             n_sources=X.space.n_items,
             n_targets=X.space.n_rows,
             top=self.top,
