@@ -137,17 +137,17 @@ def test_without_protection_the_lists_give_purchases_away(weeks: Weeks) -> None:
     found = watch(weeks, AggregateSettings(min_shoppers=1, unprotected=True))
     by_popularity = guess_by_popularity(weeks)
 
-    # 94 of 160 guesses are right, 31 % of all that was bought; popularity is right in 5 %.
-    assert found.precision > 0.5
-    assert found.recall > 0.25
+    # 108 of 242 guesses are right, 36 % of all that was bought; popularity is right in 5 %.
+    assert found.precision > 0.4
+    assert found.recall > 0.3
     assert by_popularity.precision < 0.06
 
 
 def test_a_threshold_blunts_the_attack(weeks: Weeks) -> None:
     found = watch(weeks, AggregateSettings(min_shoppers=10))
 
-    # 5 of 28 guesses are right, 2 % of what was bought; still better than by popularity.
-    assert found.precision < 0.3
+    # 6 of 39 guesses are right, 2 % of what was bought; still better than by popularity.
+    assert found.precision < 0.2
     assert found.recall < 0.02
 
 

@@ -36,13 +36,13 @@ from shelfrank_training.events import Holdout, read_catalog
 from shelfrank_training.export.folder import model_files
 from shelfrank_training.export.graph import export
 from shelfrank_training.folders import replace_folder
-from shelfrank_training.limit import bundle_bytes, fit_within
+from shelfrank_training.limit import SEED, bundle_bytes, fit_within
 from shelfrank_training.models.blend import Blend
 from shelfrank_training.models.choice import everything
 from shelfrank_training.models.counts import Counts
 from shelfrank_training.models.space import ItemSpace
 from shelfrank_training.progress import Silent
-from shelfrank_training.train import SEED, catalog_rows
+from shelfrank_training.train import catalog_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -120,7 +120,7 @@ def models(
         yield name, blend, model_files(blend, exported, found, rows, policy=None)
     for limit in sorted(limits, reverse=True):
         try:
-            made = fit_within(found, rows, policy=None, limit=limit, seed=SEED, progress=Silent())
+            made = fit_within(found, rows, Blend(), policy=None, limit=limit, progress=Silent())
         except DataError as error:
             print(f"{limit:,} bytes: {error}", flush=True)
         else:
