@@ -93,6 +93,25 @@ def test_the_card_in_the_bundle_holds_what_was_measured(place: Path, figures: Me
     assert card.measured.files == figures.files
 
 
+def test_where_a_size_limit_leaves_no_room_the_card_goes_without_slices(
+    place: Path, figures: Measured
+) -> None:
+    info = place / "model" / "model.json"
+    before = info.read_bytes()
+    full = build(place, figures)
+    info.write_text(json.dumps(json.loads(before) | {"size": {"limit": len(full) - 1}}))
+    try:
+        limited = build(place, figures)
+    finally:
+        info.write_bytes(before)
+
+    card = ModelCard.parse(read_members(limited)[archive.CARD])
+    assert len(limited) < len(full)
+    assert card.measured is not None
+    assert card.measured.metrics == figures.metrics
+    assert not any(slices for cut in card.measured.slices.values() for slices in cut.values())
+
+
 def test_without_figures_the_card_says_that_nothing_was_measured(place: Path) -> None:
     bundle = build(place, None)
 

@@ -155,6 +155,9 @@ def command(
     result = aggregate(
         events, catalog, out, settings, outcomes=make_outcomes, progress=console.Bars()
     )
+    spent = result.info.ledger
+    if spent is not None and yearly_epsilon not in {None, spent.epsilon_limit}:
+        console.say(f"the ledger keeps its own yearly epsilon, {spent.epsilon_limit:g}")
     _report(result, out)
     if as_json:
         console.emit_json(result.info.to_json())

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from shelfrank_training.publish.card import Measured
+    from shelfrank_training.publish.card import Measured, ModelCard
 
 MODEL_INFO: Final = "model.json"
 """File of a model folder that describes the graph; its description goes into the manifest."""
@@ -71,7 +71,7 @@ def build_bundle(  # noqa: PLR0913 - each one is a statement of the bundle
     Raises:
         PublishError: a file that is missing, dates in the wrong order, a label that is not what
             was done, figures that the card of this bundle cannot hold, or more bytes than the
-            model's size limit.
+            model's size limit, the card's slices left out.
         BundleError: contents that a device would refuse.
         PolicyError: a policy that a device could not read.
     """
@@ -85,29 +85,37 @@ def build_bundle(  # noqa: PLR0913 - each one is a statement of the bundle
     shipped = {path: data for path, data in folder.items() if path not in _KEPT}
     digests = {path: digest(data) for path, data in shipped.items()}
     card = card_for_bundle(figures, files=digests, label=Label.parse(label))
-    members = {
-        **shipped,
-        archive.LABEL: label,
-        archive.CARD: card.dump(),
-        **_named_roots(roots),
-    }
-    manifest = Manifest(
-        format=FORMATS[-1],
-        name=name,
-        version=version,
-        issued_at=issued_at,
-        expires=expires,
-        min_sdk=_MIN_SDK,
-        files=describe_files(members),
-        model=info,
-    )
-    # Read back what was written: a manifest that devices would refuse is refused before it is
-    # signed.
-    contents = read_contents(Manifest.parse(manifest.dump()), members)
-    policy = None if contents.policy is None else Policy.parse(contents.policy)
-    check_promises(contents.label, policy, contents.catalog.categories)
-    data = pack(manifest.dump(), members)
-    _check_size(data, folder[MODEL_INFO])
+    named = _named_roots(roots)
+
+    def packed(card: ModelCard) -> bytes:
+        members = {**shipped, archive.LABEL: label, archive.CARD: card.dump(), **named}
+        manifest = Manifest(
+            format=FORMATS[-1],
+            name=name,
+            version=version,
+            issued_at=issued_at,
+            expires=expires,
+            min_sdk=_MIN_SDK,
+            files=describe_files(members),
+            model=info,
+        )
+        # Read back what was written: a manifest that devices would refuse is refused before it is
+        # signed.
+        contents = read_contents(Manifest.parse(manifest.dump()), members)
+        policy = None if contents.policy is None else Policy.parse(contents.policy)
+        check_promises(contents.label, policy, contents.catalog.categories)
+        return pack(manifest.dump(), members)
+
+    limit = _size_limit(folder[MODEL_INFO])
+    data = packed(card)
+    if limit is not None and len(data) > limit:
+        # Slices are most of a card, and the shop has them in its figures.
+        data = packed(card.without_slices())
+    if limit is not None and len(data) > limit:
+        raise PublishError(
+            f"bundle would have {len(data):,} bytes, the model was made for at most {limit:,}",
+            hint="files were added since; train again with a limit that leaves them room",
+        )
     return data
 
 
@@ -190,15 +198,11 @@ def read_model_folder(folder: Path) -> dict[str, bytes]:
     return found | {name: _read(folder / name) for name in _OPTIONAL if (folder / name).exists()}
 
 
-def _check_size(data: bytes, model_json: bytes) -> None:
-    """Refuse a bundle that outgrew the limit its model was made for: files were added since."""
+def _size_limit(model_json: bytes) -> int | None:
+    """Return the bytes of a bundle that the model was made for."""
     size = json.loads(model_json).get("size")
     limit = size.get("limit") if isinstance(size, dict) else None
-    if isinstance(limit, int) and len(data) > limit:
-        raise PublishError(
-            f"bundle would have {len(data):,} bytes, the model was made for at most {limit:,}",
-            hint="train again with a lower --size-limit, so that what is added has room",
-        )
+    return limit if isinstance(limit, int) else None
 
 
 def _named_roots(roots: tuple[bytes, ...]) -> dict[str, bytes]:

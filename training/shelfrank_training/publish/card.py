@@ -245,6 +245,15 @@ class ModelCard:
             return cls(None)
         return cls(Measured.parse(fields.child("evaluation")))
 
+    def without_slices(self) -> ModelCard:
+        """Return the card with the figures over everybody alone."""
+        if self.measured is None:
+            return self
+        cuts: dict[Cut, dict[Scope, tuple[MeasuredSlice, ...]]] = {
+            cut: dict.fromkeys(scopes, ()) for cut, scopes in self.measured.slices.items()
+        }
+        return ModelCard(replace(self.measured, slices=cuts))
+
     def dump(self) -> bytes:
         """Return the bytes of ``model-card.json``: the same card, the same bytes."""
         evaluation = None if self.measured is None else self.measured.to_json()
