@@ -60,7 +60,7 @@ def replace_folder(out: Path, files: Iterable[tuple[str, bytes]]) -> None:
         with held_folder(out.parent, f".{out.name}.") as staged:
             for name, data in files:
                 _write(staged / name, data)
-            _sync(staged)
+            sync_folder(staged)
             _move(staged, out)
     except OSError as error:
         raise DataError(
@@ -73,7 +73,7 @@ def _move(staged: Path, out: Path) -> None:
     """Put the staged folder in the place of what is there."""
     if not out.exists():
         staged.rename(out)
-        _sync(out.parent)
+        sync_folder(out.parent)
         return
     old = staged.with_name(staged.name + _OLD)
     held = hold(out)
@@ -84,7 +84,7 @@ def _move(staged: Path, out: Path) -> None:
         except OSError:
             old.rename(out)
             raise
-        _sync(out.parent)
+        sync_folder(out.parent)
         shutil.rmtree(old, ignore_errors=True)
     finally:
         release(held)
@@ -119,7 +119,7 @@ def _write(path: Path, data: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def _sync(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Have the names in a folder on disk, so that not even a power cut leaves half of them."""
     if os.name == "nt":
         return

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from shelfrank_training.aggregates.ledger import Ledger, new_ledger
 from shelfrank_training.errors import PrivacyError
+from shelfrank_training.folders import sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,7 +55,7 @@ class OpenLedger:
                 self._put(made)
             finally:
                 made.unlink(missing_ok=True)
-        _sync_folder(self._path.parent)
+        sync_folder(self._path.parent)
 
     def _put(self, made: Path) -> None:
         if not self._is_new:
@@ -107,13 +108,3 @@ def _in_use(path: Path) -> PrivacyError:
     return PrivacyError(
         f"{path} is in use by another run", hint="wait until the other release is done"
     )
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "nt":
-        return
-    number = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
