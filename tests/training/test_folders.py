@@ -42,7 +42,7 @@ KILLED = """
         return step
 
     Path.mkdir, Path.rename = dies(Path.mkdir), dies(Path.rename)
-    folders._write, folders._sync = dies(folders._write), dies(folders._sync)
+    folders._write, folders.sync_folder = dies(folders._write), dies(folders.sync_folder)
     held.hold = folders.hold = dies(held.hold)
     shutil.rmtree = dies(shutil.rmtree)
     new = dict.fromkeys(["mark", "more", "most"], b"new")
