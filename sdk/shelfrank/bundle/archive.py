@@ -144,7 +144,7 @@ def read_members(data: bytes, container: Container | None = None) -> dict[str, b
             f"{what} has {len(data):,} bytes, at most {container.max_bytes:,} are read"
         )
     if not data.startswith(_LOCAL_MAGIC):
-        raise BundleFormatError(f"not a {what}: it does not start like a zip archive")
+        raise BundleFormatError(f"no {what}: it does not start like a zip archive")
     members: dict[str, bytes] = {}
     entries: list[_Entry] = []
     offset = 0
