@@ -128,7 +128,7 @@ def test_a_part_that_is_there_twice_is_refused(export: bytes) -> None:
     refused(beside.replace(b"readme.htmm", b"readme.html"), "is there twice")
 
 
-def test_a_compressed_part_is_refused_so_that_nothing_can_explode(export: bytes) -> None:
+def test_a_compressed_part_is_refused_so_that_nothing_can_explode() -> None:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
         packed.writestr("readme.html", bytes(10**7))
