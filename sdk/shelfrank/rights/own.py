@@ -16,7 +16,6 @@ from shelfrank.errors import (
     BundleFormatError,
     ExportDamagedError,
     HistoryError,
-    KeyUnavailableError,
     UnknownPurposeError,
 )
 from shelfrank.frames import tells_no_locals
@@ -25,7 +24,7 @@ from shelfrank.history.files import replace_file
 from shelfrank.rights.days import day_of, is_day_only
 from shelfrank.rights.exported import MAX_EXPORT_BYTES, ChoiceNow, Takeaway
 from shelfrank.rights.reading import read_export
-from shelfrank.rights.sealing import is_sealed, open_export, seal_export, sealed_bytes
+from shelfrank.rights.sealing import plain_export, seal_export, sealed_bytes
 from shelfrank.rights.writing import write_export
 from shelfrank.types import LANGUAGES, ItemId
 
@@ -311,7 +310,7 @@ class OwnHistory:
             HistoryDamagedError: events on this device are damaged, so others cannot be compared.
             HistoryError: the file cannot be read.
         """
-        brought = read_export(_plain(_read(Path(path)), passphrase))
+        brought = read_export(plain_export(_read(Path(path)), passphrase))
         with self._lock:
             return self._import(brought)
 
@@ -412,20 +411,6 @@ def _read(path: Path) -> bytes:
         raise ExportDamagedError(str(error)) from None
     except BundleError as error:
         raise HistoryError(str(error)) from None
-
-
-def _plain(data: bytes, passphrase: str | None) -> bytes:
-    if is_sealed(data):
-        if passphrase is None:
-            raise KeyUnavailableError(
-                "the export is under a passphrase, got none",
-                hint="ask for the one it was exported with",
-            )
-        return open_export(data, passphrase)
-    if passphrase is not None:
-        # Whoever expects a sealed file must not be handed an open one in its place.
-        raise ExportDamagedError("the file is not under a passphrase, got one")
-    return data
 
 
 def _past_event(event: BroughtEvent, admitted: Admitted) -> PastEvent:

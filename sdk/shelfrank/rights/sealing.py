@@ -15,6 +15,7 @@ from shelfrank.errors import (
     ExportDamagedError,
     HistoryDamagedError,
     HistoryVersionError,
+    KeyUnavailableError,
     WrongKeyError,
 )
 from shelfrank.history.envelope import (
@@ -67,6 +68,32 @@ def sealed_bytes(plain_bytes: int) -> int:
 def is_sealed(data: bytes) -> bool:
     """Say whether this is an export under a passphrase."""
     return data.startswith(MAGIC)
+
+
+def plain_export(data: bytes, passphrase: str | None) -> bytes:
+    """Return the zip of an export, sealed or not.
+
+    Args:
+        data: the whole file.
+        passphrase: None for one that is not sealed.
+
+    Raises:
+        KeyUnavailableError: it is sealed, and no passphrase was given.
+        ExportDamagedError: it is not sealed, though a passphrase was given; or as in `open_export`.
+        HistoryVersionError: as there.
+        WrongKeyError: as there.
+    """
+    if not is_sealed(data):
+        if passphrase is None:
+            return data
+        # Whoever expects a sealed file must not be handed an open one in its place.
+        raise ExportDamagedError("the file is not under a passphrase, got one")
+    if passphrase is None:
+        raise KeyUnavailableError(
+            "the export is under a passphrase, got none",
+            hint="ask for the one it was exported with",
+        )
+    return open_export(data, passphrase)
 
 
 def seal_export(plain: bytes, passphrase: str, cost: Stretching | None = None) -> bytes:
