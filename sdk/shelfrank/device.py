@@ -23,6 +23,7 @@ from shelfrank.consent.store import FileChoiceStore, MemoryChoiceStore
 from shelfrank.errors import HistoryError, ModelMismatchError, RuntimeGuardError
 from shelfrank.frames import tells_no_locals
 from shelfrank.history.keys import KeyProvider
+from shelfrank.history.storage import ANCHOR_NAME, DATABASE_NAME
 from shelfrank.history.store import History, NewEvent
 from shelfrank.ranking.fallback import caller_order
 from shelfrank.ranking.inputs import check_k, distinct_candidates
@@ -450,6 +451,11 @@ def _checked_time(time: datetime, *, now: datetime) -> datetime:
             f"time is {time.isoformat()}, in the future: the clock says {now.isoformat()}"
         )
     return time
+
+
+def has_device_files(folder: Path) -> bool:
+    """Say whether a folder holds a device's history, choices, or what an erasure left of them."""
+    return any((folder / name).exists() for name in (DATABASE_NAME, ANCHOR_NAME, _CHOICES_FILE))
 
 
 def _remove_files(folder: Path) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from shelfrank.admitting import Door
 from shelfrank.bundle.files import read_within
 from shelfrank.consent.admission import Admitted
+from shelfrank.consent.rules import Status
 from shelfrank.errors import (
     BundleError,
     BundleFormatError,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from shelfrank.bundle.verify import VerifiedBundle
     from shelfrank.consent.engine import Consent
     from shelfrank.consent.policy import Policy
+    from shelfrank.consent.rules import Choice
     from shelfrank.history.store import History
     from shelfrank.rights.exported import BroughtEvent
     from shelfrank.types import DropReason, Kind, Language
@@ -373,7 +375,7 @@ class OwnHistory:
             choices = tuple(
                 ChoiceNow(
                     purpose=purpose,
-                    status=device.consent.status(purpose),
+                    status=self._status(purpose, answers.get(purpose)),
                     answer=answers.get(purpose),
                 )
                 for purpose in sorted({*declared, *answers})
@@ -387,6 +389,13 @@ class OwnHistory:
                 created=device.consent.effective_now(),
                 language=language,
             )
+
+    def _status(self, purpose: str, answer: Choice | None) -> Status:
+        """Return how a purpose stands; without a policy, as the shopper answered."""
+        consent = self._device.consent
+        if self._device.policy is not None or answer is None or answer.until is None:
+            return consent.status(purpose)
+        return answer.answer if consent.effective_now() < answer.until else Status.EXPIRED
 
     def _target(self, path: Path, *, overwrite: bool) -> Path:
         # What a link points to is what the shopper means; a link must not be able to aim elsewhere
