@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import traceback
 from typing import TYPE_CHECKING
@@ -413,6 +414,27 @@ def test_no_error_of_an_import_quotes_an_event_or_a_passphrase(
             device.history.import_(tmp_path / "wrong", passphrase=passphrase)
 
     assert leaks(caught.value, [TEA, "Canary tea", "canary words"]) == []
+
+
+@pytest.mark.usefixtures("old")
+def test_at_debug_level_nothing_of_the_shopper_is_logged_printed_or_represented(
+    new: Home,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    with new.open() as device:
+        grant(device)
+        told = [device.history.import_(tmp_path / "sealed", passphrase=WORDS)]
+        told += [device.history, *device.history.events()]  # type: ignore[list-item]
+        told.append(device.history.export(tmp_path / "again", passphrase=WORDS))  # type: ignore[arg-type]
+        device.history.erase_item(MILK)
+
+    printed = capfd.readouterr()
+    text = caplog.text + printed.out + printed.err + repr(told)
+    assert [word for word in (TEA, "Canary tea", WORDS) if word in text] == []
+    assert (printed.out, printed.err) == ("", "")
 
 
 def test_a_long_history_comes_along(new: Home, tmp_path: Path) -> None:
