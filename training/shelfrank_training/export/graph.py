@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from shelfrank.ranking.session import GraphInputs, Session
+from shelfrank.types import DAYPARTS
 from shelfrank_training.errors import ExportError, ParityError
 from shelfrank_training.export.writer import OPSET
 from shelfrank_training.models.blend import N_SITUATIONS
@@ -122,20 +123,28 @@ _OLDEST_DAYS: Final = 400.0
 def made_up_questions(blend: Blend, *, rng: np.random.Generator) -> tuple[GraphInputs, ...]:
     """Return questions over random rows: every kind, category rows and the unknown row included.
 
-    Where the weights depend on the situation, ordinary and long histories are asked about in all.
+    Where the weights depend on the situation, ordinary and long histories are asked about in all,
+    and likewise where the popularity depends on the daypart.
     """
     asked = tuple(
         made_up_question(blend, n_events=events, n_candidates=candidates, rng=rng)
         for events, candidates in _SIZES
     )
-    if not blend.is_weighted:
-        return asked
-    return asked + tuple(
-        replace(question, situation=np.array([situation], dtype=np.int64))
-        for question in asked[-_ORDINARY:]
-        for situation in range(N_SITUATIONS)
-        if situation != question.situation[0]
-    )
+    ordinary = asked[-_ORDINARY:]
+    if blend.is_weighted:
+        asked += tuple(
+            replace(question, situation=np.array([situation], dtype=np.int64))
+            for question in ordinary
+            for situation in range(N_SITUATIONS)
+            if situation != question.situation[0]
+        )
+    if blend.reads_dayparts:
+        asked += tuple(
+            replace(question, daypart=np.array([daypart], dtype=np.int64))
+            for question in ordinary
+            for daypart in range(len(DAYPARTS))
+        )
+    return asked
 
 
 def made_up_question(
