@@ -24,12 +24,12 @@ from shelfrank.frames import tells_no_locals
 from shelfrank.history.keys import KeyProvider
 from shelfrank.history.store import History, NewEvent
 from shelfrank.ranking.fallback import caller_order
-from shelfrank.ranking.inputs import check_k, distinct_candidates
+from shelfrank.ranking.inputs import check_k, daypart_of, distinct_candidates
 from shelfrank.ranking.page import Page
 from shelfrank.ranking.ranker import DEFAULT_K, Ranker
 from shelfrank.ranking.session import require_guarded_runtime
 from shelfrank.remembered import BUNDLE_FILE, RememberedBundle
-from shelfrank.types import KINDS, RANK_PURPOSE, Dropped, ItemId, Stored
+from shelfrank.types import KINDS, RANK_PURPOSE, Dropped, ItemId, LocalClock, Stored
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from shelfrank.consent.policy import Policy
     from shelfrank.consent.store import ChoiceStore
     from shelfrank.ranking.page import Mode, ModeReason, Rung
-    from shelfrank.types import Candidate, Clock, Event, Kind
+    from shelfrank.types import Candidate, Clock, Daypart, Event, Kind
 
 _CHOICES_FILE = "choices"
 
@@ -108,7 +108,8 @@ class Device:
             trust: the shop's ``root.json``, shipped with the app; needed with a bundle.
             key: from `shelfrank.keys`; needed with a folder.
             policy: the app's own policy; with one in the bundle too, the stricter holds.
-            clock: None takes the machine's.
+            clock: None takes the machine's. With a `shelfrank.types.LocalClock` the ranking follows
+                the time of day, where the bundle knows of it.
             allow_unprotected: accept a bundle whose label says that numbers about few shoppers are
                 in it, with any epsilon or none; for research only. What the policy's
                 `must_exclude` lists must be left out all the same.
@@ -395,11 +396,23 @@ class Device:
     ) -> Page:
         in_visit = bool(events) and events[-1].visit == self._current_visit()
         items = ranker.rank(
-            events, candidates, now=self.consent.effective_now(), k=k, in_visit=in_visit
+            events,
+            candidates,
+            now=self.consent.effective_now(),
+            k=k,
+            in_visit=in_visit,
+            daypart=self._daypart(),
         )
         mode: Mode = "personal" if events else "generic"
         rung: Rung = "visit" if in_visit else "history" if events else "popular"
         return Page(items=items, mode=mode, mode_reason=reason, rung=rung)
+
+    def _daypart(self) -> Daypart | None:
+        """Return what part of the day it is here, by the clock as it is: it decides an order alone."""
+        if not isinstance(self._clock, LocalClock):
+            return None
+        local = self._clock.local(self._clock.now())
+        return None if local is None else daypart_of(local)
 
     def _current_visit(self) -> int:
         try:

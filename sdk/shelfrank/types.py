@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final, Literal, NewType, Protocol, get_args
+from typing import TYPE_CHECKING, Final, Literal, NewType, Protocol, get_args, runtime_checkable
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -48,6 +48,22 @@ class Clock(Protocol):
 
     def now(self) -> datetime:
         """Return the present moment, aware, UTC."""
+        ...
+
+
+@runtime_checkable
+class LocalClock(Clock, Protocol):
+    """A clock that also knows what the clock on the wall shows; needed for dayparts alone.
+
+    A device whose clock is none takes the daypart as unknown.
+    """
+
+    def local(self, moment: datetime) -> datetime | None:
+        """Return a moment in the time zone of the place; None: the zone is not known.
+
+        Args:
+            moment: aware.
+        """
         ...
 
 
