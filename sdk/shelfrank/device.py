@@ -408,7 +408,10 @@ class Device:
         return Page(items=items, mode=mode, mode_reason=reason, rung=rung)
 
     def _daypart(self) -> Daypart | None:
-        """Return what part of the day it is here, by the clock as it is: it decides an order alone."""
+        """Return what part of the day it is here; None where the clock does not know.
+
+        Of the clock as it is, set back or not: this prolongs nothing.
+        """
         if not isinstance(self._clock, LocalClock):
             return None
         local = self._clock.local(self._clock.now())

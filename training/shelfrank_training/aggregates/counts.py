@@ -273,10 +273,10 @@ def dayparts(contributions: Table, offsets: Sequence[tuple[datetime, int]]) -> T
 
 
 def _daypart(time: TimestampValue, offsets: Sequence[tuple[datetime, int]]) -> IntegerValue:
-    changes = zip(offsets[1:], offsets, strict=False)
+    latest_first = reversed(offsets)
     ahead = ibis.cases(
-        *((time < ibis.literal(change), before) for (change, _), (_, before) in changes),
-        else_=offsets[-1][1],
+        *((time >= ibis.literal(since), seconds) for since, seconds in latest_first),
+        else_=offsets[0][1],
     )
     utc = time.hour().cast("int64") * 3600 + time.minute().cast("int64") * 60
     # No zone is a day or more behind, so the sum is never negative; seconds matter, since before

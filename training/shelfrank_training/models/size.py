@@ -19,9 +19,8 @@ GRAPH_BYTES: Final = 24 * 1024
 
 _LEVEL_BYTES: Final = N_CODES * np.dtype(np.float32).itemsize
 
-# Popularity, its dayparts, coming back, the weight of a source in `category`; a scale in each of
-# four tables.
-_CODED: Final = 8
+# Popularity, coming back, the weight of a source in `category`; a scale in each of four tables.
+_CODED: Final = 7
 
 
 def tables_of(part: Part) -> dict[str, PairTable]:
@@ -79,7 +78,7 @@ def most_bytes(
     # categories.
     rows = n_rows * each + 3 * 2 * n_items + 2 * (n_categories + 1)
     pairs = n_pairs * (target + 1) + n_category_pairs * (category + 1)
-    return GRAPH_BYTES + _CODED * _LEVEL_BYTES + rows + pairs
+    return GRAPH_BYTES + (_CODED + has_dayparts) * _LEVEL_BYTES + rows + pairs
 
 
 def _row_bytes(part: Part) -> int:
