@@ -201,6 +201,12 @@ def exported() -> Exported:
     return export(blend(), rng=np.random.default_rng(1))
 
 
+@cache
+def exported_by_daypart() -> Exported:
+    """Return the checked graph of `blend_by_daypart`."""
+    return export(blend_by_daypart(), rng=np.random.default_rng(1))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Label:
     """What differs in a label.
@@ -222,6 +228,7 @@ def bundle_bytes(
     label: Label | None = None,
     files: Mapping[str, bytes] | None = None,
     version: int = 1,
+    by_daypart: bool = False,
 ) -> bytes:
     """Return a signed bundle of the shop; `TRUST` is its root.
 
@@ -230,12 +237,17 @@ def bundle_bytes(
         label: what is claimed about the aggregates.
         files: replaced in the model folder before it is signed.
         version: of the bundle.
+        by_daypart: the shop's time of day is known (`with_dayparts`).
     """
     label = label or Label()
     found = aggregates(
         min_shoppers=label.min_shoppers, unprotected=label.unprotected, stated=label.stated
     )
-    made = model_files(blend(), exported(), found, ROWS, policy=policy) | dict(files or {})
+    model, graph = blend(), exported()
+    if by_daypart:
+        found = with_dayparts(found)
+        model, graph = blend_by_daypart(), exported_by_daypart()
+    made = model_files(model, graph, found, ROWS, policy=policy) | dict(files or {})
     with tempfile.TemporaryDirectory() as place:
         for name, data in made.items():
             (Path(place) / name).write_bytes(data)
@@ -257,6 +269,12 @@ TRUST: Final = Publisher(ALICE).trust
 def verified() -> VerifiedBundle:
     """Return the shop's bundle as the device gets it."""
     return verify_bundle(bundle_bytes(), trust=TRUST, now=NOW)
+
+
+@cache
+def verified_by_daypart() -> VerifiedBundle:
+    """Return the bundle of the shop whose time of day is known."""
+    return verify_bundle(bundle_bytes(by_daypart=True), trust=TRUST, now=NOW)
 
 
 def event(

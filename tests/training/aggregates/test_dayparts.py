@@ -96,6 +96,7 @@ def test_of_an_item_sold_at_all_times_everything_is_told_and_of_a_rare_one_what_
     assert as_published((0, 49, 1, 0), 50, k=20) == (None,) * 4
     assert as_published((0, 30, 20, 0), 50, k=20) == (None, 30, 20, None)
     assert as_published((0, 30, 19, 1), 50, k=20) == (None,) * 4
+    assert as_published((0, 50, 3), 50, k=20) == (None, 50, None)
 
 
 def test_in_a_shop_of_two_dayparts_both_are_told_and_of_one_none() -> None:
