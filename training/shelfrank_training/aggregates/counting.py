@@ -420,4 +420,6 @@ def _notes(read: Events, catalog: CatalogTable, settings: AggregateSettings) -> 
         notes.append("red: the catalog has no categories, so nothing could be filtered by them")
     elif settings.policy is None:
         notes.append("no policy given: only what the catalog marks as sensitive was kept out")
+    if settings.zone is not None and settings.epsilon is not None:
+        notes.append("with epsilon no dayparts are published: the time zone changes nothing")
     return tuple(notes)
