@@ -116,6 +116,9 @@ _SIZES: Final = ((0, 0), (0, 50), (5, 0), (1, 1), (20, 60), (300, 1000))
 _ORDINARY: Final = 2
 """The last of them, in which every part says something."""
 
+# A list that is asked at each daypart: the bundle holds the answers, so it is short.
+_FEW_CANDIDATES: Final = 12
+
 _VISITS: Final = 12
 _OLDEST_DAYS: Final = 400.0
 
@@ -123,8 +126,8 @@ _OLDEST_DAYS: Final = 400.0
 def made_up_questions(blend: Blend, *, rng: np.random.Generator) -> tuple[GraphInputs, ...]:
     """Return questions over random rows: every kind, category rows and the unknown row included.
 
-    Where the weights depend on the situation, ordinary and long histories are asked about in all,
-    and likewise where the popularity depends on the daypart.
+    Where the weights depend on the situation, ordinary and long histories are asked about in all.
+    Where the popularity depends on the daypart, a long list and a short one are asked at each.
     """
     asked = tuple(
         made_up_question(blend, n_events=events, n_candidates=candidates, rng=rng)
@@ -139,9 +142,10 @@ def made_up_questions(blend: Blend, *, rng: np.random.Generator) -> tuple[GraphI
             if situation != question.situation[0]
         )
     if blend.reads_dayparts:
+        few = made_up_question(blend, n_events=1, n_candidates=_FEW_CANDIDATES, rng=rng)
         asked += tuple(
             replace(question, daypart=np.array([daypart], dtype=np.int64))
-            for question in ordinary
+            for question in (few, ordinary[-1])
             for daypart in range(len(DAYPARTS))
         )
     return asked
