@@ -495,3 +495,12 @@ def test_a_graph_that_reads_the_daypart_is_compared_at_every_one_and_passes_the_
     scan_model(corner_shop.exported_by_daypart().model, info)
     cases = json.loads(golden(corner_shop.exported_by_daypart()))["cases"]
     assert {case["inputs"]["daypart"][0] for case in cases} == {-1, 0, 1, 2, 3}
+
+
+def test_a_shop_whose_dayparts_are_all_of_items_that_were_left_out_exports() -> None:
+    left = replace(corner_shop.counts(), dayparts=np.zeros((N_ITEMS, 4)))
+
+    found = export(Blend().fit(left), rng=np.random.default_rng(1))
+
+    asked = replace(question([], range(N_ROWS)), daypart=np.array([2]))
+    assert (Session(found.model).run(asked).parts == session().run(asked).parts).all()
