@@ -19,7 +19,7 @@ from shelfrank.clock import SystemClock
 from shelfrank.consent.admission import Admitted, admit_event, admit_item
 from shelfrank.consent.engine import Consent
 from shelfrank.consent.store import FileChoiceStore, MemoryChoiceStore
-from shelfrank.errors import HistoryError, ModelMismatchError, RuntimeGuardError
+from shelfrank.errors import ConsentError, HistoryError, ModelMismatchError, RuntimeGuardError
 from shelfrank.frames import tells_no_locals
 from shelfrank.history.keys import KeyProvider
 from shelfrank.history.store import History, NewEvent
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from shelfrank.bundle.verify import VerifiedBundle
     from shelfrank.consent.policy import Policy
     from shelfrank.consent.store import ChoiceStore
+    from shelfrank.history.store import Recovered, Sealer
     from shelfrank.ranking.page import Mode, ModeReason, Rung
     from shelfrank.types import Candidate, Clock, Daypart, Event, Kind
 
@@ -179,6 +180,53 @@ class Device:
             History.destroy_at(place, key)
         finally:
             _remove_files(place)
+
+    @staticmethod
+    def recover_at(
+        folder: str | Path,
+        *,
+        key: KeyProvider,
+        into: str | Path,
+        into_key: KeyProvider | None = None,
+        clock: Clock | None = None,
+    ) -> Recovered:
+        """Write what can be read of a damaged device into a new folder; the old one stays.
+
+        The shopper's choices go along, as far as they can be read: without them nothing is
+        permitted until the shopper is asked again. Open the new folder afterwards, and erase the
+        old one with `erase_at` when it is not needed any more.
+
+        Args:
+            folder: as given to `open`; no process should have it open.
+            key: as given to `open`.
+            into: a missing or empty folder.
+            into_key: who keeps the key of the new folder; None takes the same.
+            clock: None takes the machine's.
+
+        Returns:
+            How many events were kept and lost.
+
+        Raises:
+            HistoryError: nothing can be recovered; see `shelfrank.history.store.History.recover`.
+            ValueError: `into` is not empty.
+        """
+        old, new = Path(folder), Path(into)
+
+        def take_along(before: Sealer, after: Sealer) -> None:
+            with suppress(ConsentError):
+                choices = FileChoiceStore(old / _CHOICES_FILE, before).read()
+                if choices is not None:
+                    FileChoiceStore(new / _CHOICES_FILE, after).write(choices)
+            RememberedBundle(old, before).copy_to(RememberedBundle(new, after))
+
+        return History.recover(
+            old,
+            key,
+            into=new,
+            into_key=into_key,
+            clock=clock or SystemClock(),
+            reseal=take_along,
+        )
 
     @tells_no_locals
     def record(
