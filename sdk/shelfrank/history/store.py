@@ -374,6 +374,11 @@ class History:
             KeyUnavailableError: as in `erase`.
         """
         limit = to_microseconds(before)
+        with self._lock:
+            contents = self._session.read()
+            oldest = contents.oldest if contents else None
+            if oldest is None or oldest >= limit:
+                return 0
         return self._edit(lambda head: end_purpose(head.bits_of([purpose]), before=limit))
 
     def rotate(self, new_key: KeyProvider | None = None) -> None:
