@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from shelfrank.consent.admission import Admitted, admit_event, admit_item
@@ -18,6 +17,8 @@ if TYPE_CHECKING:
 
 class Door:
     """Decides what may be kept at one moment. Every doubt is a no.
+
+    Make one for one call: it remembers what it decided.
 
     Args:
         policy: in force, or None.
@@ -39,8 +40,8 @@ class Door:
         self._given = frozenset(given)
         self._now = now
         # An import asks about the same items and days again and again.
-        self._item_refused = lru_cache(maxsize=None)(self._refuse_item)
-        self._event_admitted = lru_cache(maxsize=None)(self._admit_event)
+        self._items: dict[ItemId, DropReason | None] = {}
+        self._events: dict[tuple[Kind, datetime], Admitted | DropReason] = {}
 
     def admit(self, kind: Kind, item_id: ItemId, time: datetime) -> Admitted | DropReason:
         """Decide about one event.
@@ -56,16 +57,12 @@ class Door:
             return "no_consent"
         if self._catalog is None:
             return "no_bundle"
-        return self._item_refused(item_id) or self._event_admitted(kind, time)
-
-    def _refuse_item(self, item_id: ItemId) -> DropReason | None:
-        policy, catalog = self._policy, self._catalog
-        row = None if catalog is None else catalog.index_of(item_id)
-        if policy is None or catalog is None or row is None:
-            return "unmapped"
-        return admit_item(policy, known=True, category=catalog.category(row))
-
-    def _admit_event(self, kind: Kind, time: datetime) -> Admitted | DropReason:
-        if self._policy is None:
-            return "no_policy"
-        return admit_event(self._policy, self._given, kind, time=time, now=self._now)
+        if item_id not in self._items:
+            row = self._catalog.index_of(item_id)
+            category = None if row is None else self._catalog.category(row)
+            refused = admit_item(self._policy, known=row is not None, category=category)
+            self._items[item_id] = refused
+        if (kind, time) not in self._events:
+            admitted = admit_event(self._policy, self._given, kind, time=time, now=self._now)
+            self._events[kind, time] = admitted
+        return self._items[item_id] or self._events[kind, time]

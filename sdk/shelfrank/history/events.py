@@ -6,7 +6,7 @@ import math
 import struct
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from shelfrank.types import KIND_CODES, KINDS, Event, ItemId, Kind
 
@@ -19,6 +19,8 @@ MAX_ORDER: Final = 2**16 - 1
 # A visit every ten minutes for 300 years; far below what the format holds, so that no import can
 # use up the numbers of the visits to come.
 MAX_PAST_VISIT: Final = 2**24 - 1
+
+_FLOAT32: Final = struct.Struct("<f")
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND: Final = timedelta(microseconds=1)
@@ -95,9 +97,11 @@ class StoredEvent:
         return f"<StoredEvent {self.event.kind}>"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class Record(NamedTuple):
     """An event as the formats of tail and block hold it.
+
+    A tuple, because one is made for every event that is written or edited: it takes a third of the
+    time of a frozen dataclass.
 
     Attributes:
         seq: sequence number, never used twice in one history.
@@ -178,6 +182,8 @@ def check_past_event(event: PastEvent) -> None:
 
 def item_id_bytes(item_id: ItemId) -> int:
     """Return the length of an item id in UTF-8."""
+    if item_id.isascii():
+        return len(item_id)
     try:
         return len(item_id.encode())
     except UnicodeEncodeError:
@@ -188,7 +194,7 @@ def item_id_bytes(item_id: ItemId) -> int:
 def to_float32(number: float) -> float:
     """Return `number` rounded as the format keeps it, so that what is returned is what is read."""
     try:
-        rounded: float = struct.unpack("<f", struct.pack("<f", number))[0]
+        rounded: float = _FLOAT32.unpack(_FLOAT32.pack(number))[0]
     except OverflowError:
         rounded = math.inf
     if not math.isfinite(rounded):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from shelfrank.errors import HistoryDamagedError, KeyUnavailableError, MissingExtraError
 from shelfrank.history.envelope import Secret
-from shelfrank.history.keyring import Ring
+from shelfrank.history.keyring import Ring, marks_from_bytes, marks_to_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,20 +109,46 @@ class SystemKeyring(Secret):
         if ring is not None and len(kept := ring.keeping(rest, store_id)) < len(ring):
             self._write(backend, kept)
 
-    def destroy(self) -> None:
-        """Remove the entry."""
+    def remember(self, store_id: bytes, version: int) -> None:
+        """Keep the number of a commit in an entry beside the key."""
         backend = _backend()
-        if self._entry(backend) is None:
-            return
-        _asked(lambda: backend.delete_password(self._service, self._account), backend, "removed")
-        if self._entry(backend) is not None:
+        marks = self._marks(backend)
+        if marks.get(store_id, 0) < version:
+            entry = base64.b64encode(marks_to_bytes({**marks, store_id: version})).decode("ascii")
+            self._set(backend, self._marks_account, entry)
+
+    def recall(self, store_id: bytes) -> int:
+        """Return the number kept for this history; 0 when there is none, or it is damaged."""
+        return self._marks(_backend()).get(store_id, 0)
+
+    def destroy(self) -> None:
+        """Remove the entries."""
+        backend = _backend()
+        for account in (self._account, self._marks_account):
+            if self._entry(backend, account) is not None:
+                self._remove(backend, account)
+
+    @property
+    def _marks_account(self) -> str:
+        return f"{self._account} (seen)"
+
+    def _marks(self, backend: Backend) -> dict[bytes, int]:
+        entry = self._entry(backend, self._marks_account) or ""
+        try:
+            return marks_from_bytes(base64.b64decode(entry, validate=True))
+        except (binascii.Error, ValueError):
+            return {}
+
+    def _remove(self, backend: Backend, account: str) -> None:
+        _asked(lambda: backend.delete_password(self._service, account), backend, "removed")
+        if self._entry(backend, account) is not None:
             raise KeyUnavailableError(f"the entry is still in the keyring {_name(backend)}")
 
-    def _entry(self, backend: Backend) -> str | None:
-        return _asked(lambda: backend.get_password(self._service, self._account), backend, "read")
+    def _entry(self, backend: Backend, account: str) -> str | None:
+        return _asked(lambda: backend.get_password(self._service, account), backend, "read")
 
     def _read(self, backend: Backend) -> Ring | None:
-        entry = self._entry(backend)
+        entry = self._entry(backend, self._account)
         if entry is None:
             return None
         try:
@@ -135,20 +161,18 @@ class SystemKeyring(Secret):
         )
 
     def _write(self, backend: Backend, ring: Ring) -> None:
-        before = self._entry(backend)
+        before = self._entry(backend, self._account)
         entry = base64.b64encode(ring.to_bytes()).decode("ascii")
-        self._set(backend, entry)
+        self._set(backend, self._account, entry)
         # Some back ends cut long secrets or forget them without a word; a history must not be
         # committed under a key that is not there, nor lose the one it has.
-        if self._entry(backend) != entry:
+        if self._entry(backend, self._account) != entry:
             if before is not None:
-                self._set(backend, before)
+                self._set(backend, self._account, before)
             raise KeyUnavailableError(f"the keyring {_name(backend)} did not keep the key")
 
-    def _set(self, backend: Backend, entry: str) -> None:
-        _asked(
-            lambda: backend.set_password(self._service, self._account, entry), backend, "written"
-        )
+    def _set(self, backend: Backend, account: str, entry: str) -> None:
+        _asked(lambda: backend.set_password(self._service, account, entry), backend, "written")
 
 
 def _package() -> object:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
@@ -20,8 +21,9 @@ from shelfrank.errors import (
     UnknownPurposeError,
 )
 from shelfrank.frames import tells_no_locals
-from shelfrank.history.events import PastEvent, StoredEvent
+from shelfrank.history.events import PastEvent
 from shelfrank.history.files import replace_file
+from shelfrank.history.store import Selection
 from shelfrank.rights.days import day_of, is_day_only
 from shelfrank.rights.exported import MAX_EXPORT_BYTES, ChoiceNow, Takeaway
 from shelfrank.rights.reading import read_export
@@ -31,7 +33,7 @@ from shelfrank.types import LANGUAGES, ItemId
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from threading import RLock
 
     from shelfrank.bundle.catalog import Catalog
@@ -39,11 +41,14 @@ if TYPE_CHECKING:
     from shelfrank.consent.engine import Consent
     from shelfrank.consent.policy import Policy
     from shelfrank.consent.rules import Choice
+    from shelfrank.history.events import StoredEvent
     from shelfrank.history.store import History
     from shelfrank.rights.exported import BroughtEvent
     from shelfrank.types import DropReason, Kind, Language
 
 _TAG_BYTES: Final = 4
+# Below 10**18, which the format's 64 bits hold.
+_HANDLE_NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,17}", re.ASCII)
 
 
 class Owner(Protocol):
@@ -173,7 +178,11 @@ class OwnHistory:
         tag, _, number = event_id.partition("-")
         if tag != self._tag():
             return 0
-        return self._erase(lambda stored: str(stored.seq) == number)
+        # Only as it was written: a number that merely means the same is no handle.
+        if _HANDLE_NUMBER.fullmatch(number) is None:
+            return 0
+        with self._lock:
+            return self._history.erase_selected(Selection(seqs=frozenset({int(number)})))
 
     @tells_no_locals
     def erase_day(self, day: date, *, zone: tzinfo = UTC) -> int:
@@ -196,9 +205,12 @@ class OwnHistory:
             raise TypeError("day is a moment, wanted a date, such as datetime.date(2026, 11, 25)")
         _must_be(day, date, "day")
         policy = self._device.policy
-        return self._erase(
-            lambda stored: day_of(stored.event.time, stored.purposes, policy, zone=zone) == day
-        )
+
+        def is_of_day(stored: StoredEvent) -> bool:
+            return day_of(stored.event.time, stored.purposes, policy, zone=zone) == day
+
+        with self._lock:
+            return self._history.erase(is_of_day)
 
     @tells_no_locals
     def erase_item(self, item_id: str) -> int:
@@ -215,7 +227,9 @@ class OwnHistory:
             KeyUnavailableError: see `shelfrank.history.store.History.erase`.
         """
         _must_be(item_id, str, "item_id")
-        return self._erase(lambda stored: stored.event.item_id == item_id)
+        with self._lock:
+            selection = Selection(item_ids=frozenset({ItemId(item_id)}))
+            return self._history.erase_selected(selection)
 
     @tells_no_locals
     def erase_purpose(self, purpose: str) -> int:
@@ -339,10 +353,6 @@ class OwnHistory:
             already_here=len(admitted) - stored,
             dropped=dict(sorted(dropped.items())),
         )
-
-    def _erase(self, matches: Callable[[StoredEvent], bool]) -> int:
-        with self._lock:
-            return self._history.erase(matches)
 
     def _tag(self) -> str:
         """Return what sets the handles of this history apart from those of an erased one."""

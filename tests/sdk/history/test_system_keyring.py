@@ -114,6 +114,25 @@ def test_the_entry_of_another_history_is_another_key(profile: Profile, tmp_path:
         profile.open(other.key)
 
 
+def test_a_whole_folder_put_back_is_noticed_though_nothing_was_erased(profile: Profile) -> None:
+    before = profile.files()
+    with profile.open() as history:
+        history.append([new_event("sku-3", minutes=2)])
+    for path in (profile.database, profile.anchor):
+        path.write_bytes(before[path.name])
+
+    with pytest.raises(HistoryRolledBackError, match="its key has already seen"):
+        profile.open()
+
+
+@pytest.mark.parametrize("entry", ["", "no marks", "c2hlbGY="])
+def test_marks_that_are_damaged_are_none(profile: Profile, vault: SystemVault, entry: str) -> None:
+    (marks,) = set(vault.secrets) - {ENTRY}
+    vault.secrets[marks] = entry
+
+    assert items_of(profile.open()) == ["sku-1", "sku-2"]
+
+
 # --- Not now ---
 
 
