@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from shelfrank.errors import (
+    HistoryFullError,
     HistoryRolledBackError,
     KeyUnavailableError,
     WrongKeyError,
@@ -176,8 +177,16 @@ class KeyFile(Secret):
     def retire(self, current: bytes, store_id: bytes) -> None:
         """Remove the other keys of this history from the file."""
         ring = self._read()
-        if ring is not None and len(kept := ring.keeping(current, store_id)) < len(ring):
+        if ring is None or len(kept := ring.keeping(current, store_id)) == len(ring):
+            return
+        try:
             self._write(kept)
+        except HistoryFullError:
+            # Not "no space, nothing changed": the events may be erased already.
+            raise KeyUnavailableError(
+                "the old key cannot be removed from the key file: no space left",
+                hint="free some space; it is removed at the next opening",
+            ) from None
 
     def destroy(self) -> None:
         """Overwrite and remove the file."""

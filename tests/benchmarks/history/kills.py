@@ -25,7 +25,7 @@ from support.faults.oracle import BEGIN, DONE, Opened, State, Step, allowed_afte
 from support.histories import Profile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from support.faults.children import Say, Work
 
 LONGEST_LIFE: Final = 0.02
 """Seconds; some ten steps. Longer lives would be killed no more often."""
@@ -61,10 +61,10 @@ def next_step(rng: random.Random, state: State, prefix: str, number: int) -> Ste
     return Step(what)  # type: ignore[arg-type] # what is left are names of steps
 
 
-def live(profile: Profile, state: State, seed: str, prefix: str) -> Callable[[Callable[[str], None]], None]:
+def live(profile: Profile, state: State, seed: str, prefix: str) -> Work:
     """Return a child's work: steps for ever."""
 
-    def work(say: Callable[[str], None]) -> None:
+    def work(say: Say) -> None:
         rng = random.Random(seed)
         opened = Opened(profile, held=1000 * int(prefix))
         here, number = state, 0

@@ -32,9 +32,10 @@ from support.faults.tracing import record
 from support.histories import Profile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from shelfrank.history.keys import KeyProvider
+    from support.faults.children import Say, Work
     from support.faults.disk import Operation
 
 SECRET: Final = b"k" * 32
@@ -95,10 +96,10 @@ class Boundary:
     seen: set[bytes] = field(default_factory=set)
 
 
-def live(profile: Profile, steps: Sequence[Step]) -> Callable[[Callable[[str], None]], None]:
+def live(profile: Profile, steps: Sequence[Step]) -> Work:
     """Return a child's work: the steps, each announced and acknowledged."""
 
-    def work(say: Callable[[str], None]) -> None:
+    def work(say: Say) -> None:
         opened = Opened(profile)
         for step in steps:
             say(BEGIN + step.to_line())
@@ -113,7 +114,7 @@ def boundaries(name: str, key: KeyProvider | None, folder: Path) -> list[Boundar
     """Let a life be lived under strace and return the moments at which the power may go."""
     root = folder / f"{name}-{key.name if key else 'file'}".replace(" ", "-")
     root.mkdir()
-    with Child(live(Profile(root, key), LIVES[name]), wait=True) as child:
+    with Child(live(Profile(root, key), LIVES[name]), ready=_nothing_first) as child:
         operations = record(child, root, child.channel, folder / "trace")
         said = child.all_lines()
     if child.exit_code == FAILED:
@@ -121,6 +122,10 @@ def boundaries(name: str, key: KeyProvider | None, folder: Path) -> list[Boundar
     if not said or said != [o.line for o in operations if isinstance(o, Mark)]:
         raise RuntimeError("the trace does not show what the process said")
     return list(_replayed(name, key, operations))
+
+
+def _nothing_first() -> None:
+    """The life begins with an empty folder."""
 
 
 def _replayed(

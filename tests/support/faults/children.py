@@ -9,12 +9,15 @@ import os
 import signal
 import sys
 import traceback
-from typing import TYPE_CHECKING, NoReturn, Self
+from typing import TYPE_CHECKING, Final, NoReturn, Self
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-FAILED: int = 70
+    Say = Callable[[str], None]
+    Work = Callable[[Say], None]
+
+FAILED: Final = 70
 """Exit code of a child that ended by an exception; the exception is on its channel."""
 
 class Child:
@@ -22,10 +25,11 @@ class Child:
 
     Args:
         work: runs in the child; takes a function that sends a line to the parent.
-        wait: hold the child back until `release`, so that a tracer can attach first.
+        ready: runs in the child first; then it waits for `release`, so that a tracer can attach.
+            None does not wait.
     """
 
-    def __init__(self, work: Callable[[Callable[[str], None]], None], *, wait: bool = False) -> None:
+    def __init__(self, work: Work, *, ready: Callable[[], None] | None = None) -> None:
         self._reading, writing = os.pipe()
         gate, self._gate = os.pipe()
         sys.stdout.flush()
@@ -36,12 +40,14 @@ class Child:
         if self.pid == 0:
             os.close(self._reading)
             os.close(self._gate)
-            _live(work, writing, gate if wait else -1)
+            _live(work, writing, ready, gate)
         os.close(writing)
         os.close(gate)
         self._alive = True
         self._rest = b""
         self.exit_code = 0
+        if ready is not None:
+            os.read(self._reading, 1)
 
     def __enter__(self) -> Self:
         return self
@@ -89,7 +95,16 @@ class Child:
         return lines
 
 
-def _live(work: Callable[[Callable[[str], None]], None], writing: int, gate: int) -> NoReturn:
+def _wait_at(gate: int) -> None:
+    while True:
+        try:
+            os.read(gate, 1)
+        except OSError:  # A fault that was injected and hit this read: it is not meant.
+            continue
+        return
+
+
+def _live(work: Work, writing: int, ready: Callable[[], None] | None, gate: int) -> NoReturn:
     def say(line: str) -> None:
         data = line.encode() + b"\n"
         while data:
@@ -100,8 +115,10 @@ def _live(work: Callable[[Callable[[str], None]], None], writing: int, gate: int
 
     code = 0
     try:
-        if gate >= 0:
-            os.read(gate, 1)
+        if ready is not None:
+            ready()
+            os.write(writing, b"r")
+            _wait_at(gate)
         work(say)
     except BaseException:  # noqa: BLE001 nothing may escape into the parent's own code
         say("failed " + traceback.format_exc().replace("\n", " | "))

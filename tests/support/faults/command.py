@@ -36,6 +36,7 @@ class Options:
         guard: name of the guard to do without, or None.
         folder: an empty folder to work in.
         part: which part of the campaign alone, or None.
+        stride: where all of something are tried: every so many-th of them.
     """
 
     count: int
@@ -43,6 +44,7 @@ class Options:
     guard: str | None
     folder: Path
     part: str | None = None
+    stride: int = 1
 
 
 @dataclass
@@ -115,6 +117,7 @@ def main(
     parser.add_argument("--seed", type=int, default=1, help="of the random choices")
     parser.add_argument("--without", choices=guards, help="negative control: must find faults")
     parser.add_argument("--part", choices=parts or None, help="only this part")
+    parser.add_argument("--stride", type=int, default=1, help="of all of something: every N-th")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     parser.add_argument("--folder", type=Path, help="where to work; default: files in memory")
     given = parser.parse_args()
@@ -122,7 +125,9 @@ def main(
     tally = Tally()
     started, cpu = time.monotonic(), time.process_time()
     with tempfile.TemporaryDirectory(dir=where, prefix="history-") as folder:
-        options = Options(given.count, given.seed, given.without, Path(folder), given.part)
+        options = Options(
+            given.count, given.seed, given.without, Path(folder), given.part, given.stride
+        )
         with without(given.without):
             campaign(options, tally)
     report = {
