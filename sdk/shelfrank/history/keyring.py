@@ -196,19 +196,22 @@ class KeyFile(Secret):
             raise KeyUnavailableError(f"the key file cannot be removed: {error.strerror}") from None
 
     def _read(self) -> _Ring | None:
-        try:
-            with self._path.open("rb") as file:
-                mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-                if os.name == "posix" and mode & 0o077:
-                    raise KeyUnavailableError(
-                        f"the key file has mode {mode:04o}, wanted 0600",
-                        hint="anyone on this device can read the key; run chmod 600 on it",
-                    )
-                data = file.read(MAX_KEY_FILE_BYTES + 1)
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise KeyUnavailableError(f"the key file cannot be read: {error.strerror}") from None
+        while True:
+            try:
+                with self._path.open("rb") as file:
+                    _check_mode(os.fstat(file.fileno()).st_mode)
+                    data = file.read(MAX_KEY_FILE_BYTES + 1)
+                    replaced = os.fstat(file.fileno()).st_nlink == 0
+            except FileNotFoundError:
+                return None
+            except OSError as error:
+                raise KeyUnavailableError(
+                    f"the key file cannot be read: {error.strerror}"
+                ) from None
+            # Another process has put a new file in place of the one that was read, and is
+            # overwriting it: what was read may be zeros.
+            if not replaced:
+                break
         if len(data) > MAX_KEY_FILE_BYTES:
             raise KeyUnavailableError(f"the key file has over {MAX_KEY_FILE_BYTES} bytes")
         return _Ring.parse(data)
@@ -220,6 +223,15 @@ class KeyFile(Secret):
             if error.errno == errno.ENOSPC:
                 raise full_error() from None
             raise KeyUnavailableError(f"the key file cannot be written: {error.strerror}") from None
+
+
+def _check_mode(mode: int) -> None:
+    permissions = stat.S_IMODE(mode)
+    if os.name == "posix" and permissions & 0o077:
+        raise KeyUnavailableError(
+            f"the key file has mode {permissions:04o}, wanted 0600",
+            hint="anyone on this device can read the key; run chmod 600 on it",
+        )
 
 
 def _key(entry: _Entry) -> SealKey:

@@ -71,6 +71,15 @@ class Child:
             os.kill(self.pid, signal.SIGKILL)
             self.join()
 
+    def has_ended(self) -> bool:
+        """Say whether it has ended by itself."""
+        if self._alive:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self._alive = False
+                self.exit_code = os.waitstatus_to_exitcode(status)
+        return not self._alive
+
     def join(self) -> int:
         """Wait for its end; return its exit code, negative for a signal."""
         if self._alive:
