@@ -45,6 +45,8 @@ def host_callbacks(
     wrap: Callable[[bytes], bytes],
     unwrap: Callable[[bytes], bytes],
     destroy: Callable[[], None] | None = None,
+    remember: Callable[[bytes], None] | None = None,
+    recall: Callable[[], bytes | None] | None = None,
 ) -> KeyProvider:
     """Use a key that never leaves the host's key store.
 
@@ -53,10 +55,18 @@ def host_callbacks(
         unwrap: takes what `wrap` returned, returns the 32 bytes. Whatever it raises becomes
             `KeyUnavailableError`.
         destroy: removes the host's key; None when the host cannot.
+        remember: keeps 24 bytes where a copy of the history's folder does not reach. With `recall`
+            a whole folder put back is noticed, up to the last 256 commits.
+        recall: returns what `remember` got last, None when nothing.
+
+    Raises:
+        ValueError: one of `remember` and `recall` without the other.
     """
     from shelfrank.history.providers import HostCallbacks
 
-    return HostCallbacks(wrap=wrap, unwrap=unwrap, destroy=destroy)
+    return HostCallbacks(
+        wrap=wrap, unwrap=unwrap, destroy=destroy, remember=remember, recall=recall
+    )
 
 
 def file(path: str | os.PathLike[str]) -> KeyProvider:

@@ -6,7 +6,7 @@ import math
 import struct
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from shelfrank.types import KIND_CODES, KINDS, Event, ItemId, Kind
 
@@ -15,6 +15,8 @@ MAX_ITEM_ID_BYTES: Final = 512
 
 MAX_ORDER: Final = 2**16 - 1
 """Positions beyond stay on it: equal means unordered, which is true enough after 65,535 events."""
+
+_FLOAT32: Final = struct.Struct("<f")
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND: Final = timedelta(microseconds=1)
@@ -57,9 +59,11 @@ class StoredEvent:
         return f"<StoredEvent {self.event.kind}>"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class Record(NamedTuple):
     """An event as the formats of tail and block hold it.
+
+    A tuple, because one is made for every event that is written or edited: it takes a third of the
+    time of a frozen dataclass.
 
     Attributes:
         seq: sequence number, never used twice in one history.
@@ -118,6 +122,8 @@ def check_event(event: NewEvent) -> None:
 
 def item_id_bytes(item_id: ItemId) -> int:
     """Return the length of an item id in UTF-8."""
+    if item_id.isascii():
+        return len(item_id)
     try:
         return len(item_id.encode())
     except UnicodeEncodeError:
@@ -128,7 +134,7 @@ def item_id_bytes(item_id: ItemId) -> int:
 def to_float32(number: float) -> float:
     """Return `number` rounded as the format keeps it, so that what is returned is what is read."""
     try:
-        rounded: float = struct.unpack("<f", struct.pack("<f", number))[0]
+        rounded: float = _FLOAT32.unpack(_FLOAT32.pack(number))[0]
     except OverflowError:
         rounded = math.inf
     if not math.isfinite(rounded):

@@ -22,6 +22,7 @@ from shelfrank.history.envelope import (
     u64,
 )
 from shelfrank.history.events import from_microseconds, to_microseconds
+from shelfrank.history.layout import LAYOUT, check_layout
 from shelfrank.history.visits import VisitMark
 
 if TYPE_CHECKING:
@@ -39,9 +40,9 @@ EMPTY_DIGEST: Final = bytes(DIGEST_BYTES)
 _HEAD_PADDING_BYTES: Final = 256
 _NO_TIME: Final = -(2**63)
 
-# generation, version, next seq, live events, lost events, blocks, tail rows, chain, tail digest,
-# time of the last event, its visit, its order, newest time seen, purposes
-_HEAD: Final = struct.Struct("<QQQQQII32s32sqqIqB")
+# layout, generation, version, next seq, live events, lost events, blocks, tail rows, chain, tail
+# digest, time of the last event, its visit, its order, newest time seen, purposes
+_HEAD: Final = struct.Struct("<BQQQQQII32s32sqqIqB")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +151,7 @@ class Head:
         """Return the head, padded to a multiple of 256 bytes."""
         names = [name.encode() for name in self.purposes]
         fixed = _HEAD.pack(
+            LAYOUT,
             self.generation,
             self.version,
             self.next_seq,
@@ -174,7 +176,9 @@ class Head:
 
         Raises:
             HistoryDamagedError: it does not have the layout of its format.
+            HistoryVersionError: a layout of a later SDK.
         """
+        check_layout(plain)
         try:
             return cls._parse(plain)
         except (struct.error, UnicodeDecodeError, IndexError):
@@ -182,7 +186,7 @@ class Head:
 
     @classmethod
     def _parse(cls, plain: bytes) -> Head:
-        fields = _HEAD.unpack_from(plain)
+        _, *fields = _HEAD.unpack_from(plain)
         last_at, visit, order, newest, n_names = fields[9:]
         names = []
         cursor = _HEAD.size

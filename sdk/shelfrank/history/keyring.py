@@ -7,9 +7,11 @@ the old key: a copy of the history from before then opens with nothing that stil
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import secrets
 import stat
+import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -36,7 +38,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-_MAGIC: Final = b"shelfrank key file 0\n"
+_MAGIC: Final = b"shelfrank key file 1\n"
+_MARKS_MAGIC: Final = b"shelfrank marks 1\n"
+_MARK: Final = struct.Struct(f">{STORE_ID_BYTES}sQ")
+_DIGEST_BYTES: Final = 32
 _ENTRY_BYTES: Final = STORE_ID_BYTES + KEY_ID_BYTES + KEY_BYTES
 
 MAX_KEY_FILE_BYTES: Final = 64 * 1024
@@ -188,12 +193,45 @@ class KeyFile(Secret):
                 hint="free some space; it is removed at the next opening",
             ) from None
 
+    def remember(self, store_id: bytes, version: int) -> None:
+        """Keep the number of a commit in a file beside the key."""
+        marks = self._marks()
+        if marks.get(store_id, 0) >= version:
+            return
+        marks[store_id] = version
+        try:
+            replace_file(self._marks_path, _marks_to_bytes(marks))
+        except OSError as error:
+            raise KeyUnavailableError(
+                f"the file of marks cannot be written: {error.strerror}"
+            ) from None
+
+    def recall(self, store_id: bytes) -> int:
+        """Return the number kept for this history; 0 when there is none, or the file is damaged."""
+        return self._marks().get(store_id, 0)
+
     def destroy(self) -> None:
-        """Overwrite and remove the file."""
+        """Overwrite and remove the files."""
         try:
             wipe_file(self._path)
+            wipe_file(self._marks_path)
         except OSError as error:
             raise KeyUnavailableError(f"the key file cannot be removed: {error.strerror}") from None
+
+    @property
+    def _marks_path(self) -> Path:
+        return self._path.with_name(f"{self._path.name}.seen")
+
+    def _marks(self) -> dict[bytes, int]:
+        try:
+            with self._marks_path.open("rb") as file:
+                return _marks_from_bytes(file.read(MAX_KEY_FILE_BYTES))
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            raise KeyUnavailableError(
+                f"the file of marks cannot be read: {error.strerror}"
+            ) from None
 
     def _read(self) -> _Ring | None:
         while True:
@@ -232,6 +270,21 @@ def _check_mode(mode: int) -> None:
             f"the key file has mode {permissions:04o}, wanted 0600",
             hint="anyone on this device can read the key; run chmod 600 on it",
         )
+
+
+def _marks_to_bytes(marks: dict[bytes, int]) -> bytes:
+    content = _MARKS_MAGIC + b"".join(_MARK.pack(*pair) for pair in sorted(marks.items()))
+    return content + hashlib.sha256(content).digest()
+
+
+def _marks_from_bytes(data: bytes) -> dict[bytes, int]:
+    # Damaged is as good as missing: a wrong number would raise a false alarm for ever.
+    content, digest = data[:-_DIGEST_BYTES], data[-_DIGEST_BYTES:]
+    body = content[len(_MARKS_MAGIC) :]
+    whole = content.startswith(_MARKS_MAGIC) and hashlib.sha256(content).digest() == digest
+    if not whole or len(body) % _MARK.size:
+        return {}
+    return dict(_MARK.iter_unpack(body))
 
 
 def _key(entry: _Entry) -> SealKey:

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from shelfrank.errors import HistoryDamagedError, KeyUnavailableError, WrongKeyError
 from shelfrank.history.envelope import (
     KEY_BYTES,
+    STORE_ID_BYTES,
     Place,
     SealKey,
     Secret,
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 MIN_SECRET_BYTES: Final = 16
 """128 random bits cannot be guessed; fewer are a mistake, or a password, to be stretched."""
+
+_MARK: Final = struct.Struct(f">{STORE_ID_BYTES}sQ")
 
 MAX_WRAPPED_BYTES: Final = 16 * 1024
 """An RSA-4096 or TPM blob has under 2 KB; the key slot holds a length of two bytes."""
@@ -77,9 +80,11 @@ class HostCallbacks(Secret):
         wrap: bytes in, wrapped bytes out.
         unwrap: the inverse. Whatever it raises counts as "not available now".
         destroy: removes the host's key, or None when the host cannot.
+        remember: keeps 24 bytes outside the history's folder, or None.
+        recall: returns the bytes kept last, or None when there are none.
     """
 
-    __slots__ = ("_destroy", "_unwrap", "_wrap")
+    __slots__ = ("_destroy", "_recall", "_remember", "_unwrap", "_wrap")
     name = "callbacks"
     can_retire = False
 
@@ -89,10 +94,16 @@ class HostCallbacks(Secret):
         wrap: Callable[[bytes], bytes],
         unwrap: Callable[[bytes], bytes],
         destroy: Callable[[], None] | None,
+        remember: Callable[[bytes], None] | None = None,
+        recall: Callable[[], bytes | None] | None = None,
     ) -> None:
+        if (remember is None) is not (recall is None):
+            raise ValueError("remember and recall belong together, got one of them")
         self._wrap = wrap
         self._unwrap = unwrap
         self._destroy = destroy
+        self._remember = remember
+        self._recall = recall
 
     @property
     def can_destroy(self) -> bool:
@@ -112,6 +123,30 @@ class HostCallbacks(Secret):
 
     def retire(self, current: bytes, store_id: bytes) -> None:
         """Do nothing: the host's key opens older copies as well."""
+
+    def remember(self, store_id: bytes, version: int) -> None:
+        """Have the host keep the number of a commit, if it can."""
+        if self._remember is None or self.recall(store_id) >= version:
+            return
+        try:
+            self._remember(_MARK.pack(store_id, version))
+        except Exception as error:
+            raise KeyUnavailableError(f"the host's remember failed: {_name(error)}") from error
+
+    def recall(self, store_id: bytes) -> int:
+        """Return the number that the host kept for this history, 0 when it keeps none."""
+        if self._recall is None:
+            return 0
+        try:
+            kept: object = self._recall()
+        except Exception as error:
+            raise KeyUnavailableError(f"the host's recall failed: {_name(error)}") from error
+        if kept is None:
+            return 0
+        if not isinstance(kept, bytes) or len(kept) != _MARK.size:
+            raise KeyUnavailableError(f"the host recalled no mark, wanted {_MARK.size} bytes")
+        owner, version = _MARK.unpack(kept)
+        return version if owner == store_id else 0
 
     def destroy(self) -> None:
         """Have the host remove its key."""

@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from shelfrank.history.blocks import Columns, decode_block, encode_block, split_full
+from shelfrank.history.blocks import Columns, split_full, to_columns
 from shelfrank.history.contents import (
     Contents,
-    Keyset,
     insert_tail,
     row_place,
     seal_block,
-    write_keys,
 )
 from shelfrank.history.envelope import open_sealed, seal
+from shelfrank.history.frame import write_keys
 from shelfrank.history.head import EMPTY_DIGEST, Head, extend_digest
 
 if TYPE_CHECKING:
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shelfrank.history.events import Record
+    from shelfrank.history.keyset import Keyset
     from shelfrank.history.visits import VisitMark
 
 Edit = Callable[[Columns], npt.NDArray[np.uint32]]
@@ -62,7 +62,7 @@ def rewrite(
         contents.head,
         generation=contents.head.generation + 1,
         live=live,
-        lost=contents.head.lost + contents.head.live - contents.readable,
+        lost=contents.lost,
         blocks=len(blocks),
         tail=len(tail),
         chain=chain,
@@ -85,10 +85,9 @@ def _rewrite_blocks(
         if block is not None and np.array_equal(edit(block), block.purposes):
             kept.append(block)
             sealed = _rewrap(connection, contents.keyset, keyset, (first_seq, wrapped_key))
-        elif block is not None and (keep := _edited(block, edit)):
-            plain = encode_block(first_seq, keep)
-            kept.append(decode_block(first_seq, plain))
-            sealed = _replace_block(connection, keyset, first_seq, plain)
+        elif block is not None and (keep := block.keeping(edit(block))) is not None:
+            kept.append(keep)
+            sealed = _replace_block(connection, keyset, keep)
         else:
             connection.execute("DELETE FROM block WHERE first_seq = ?", (first_seq,))
             continue
@@ -109,26 +108,24 @@ def _rewrap(
     return sealed
 
 
-def _replace_block(
-    connection: sqlite3.Connection, keyset: Keyset, first_seq: int, plain: bytes
-) -> bytes:
-    wrapped, sealed = seal_block(keyset, first_seq, plain)
+def _replace_block(connection: sqlite3.Connection, keyset: Keyset, columns: Columns) -> bytes:
+    wrapped, sealed = seal_block(keyset, columns)
     connection.execute(
         "UPDATE block SET wrapped_key = ?, sealed = ? WHERE first_seq = ?",
-        (wrapped, sealed, first_seq),
+        (wrapped, sealed, columns.first_seq),
     )
     return sealed
 
 
 def _edited(columns: Columns, edit: Edit) -> list[Record]:
     pairs = zip(columns.records(), edit(columns).tolist(), strict=True)
-    return [replace(record, purposes=bits) for record, bits in pairs if bits]
+    return [record._replace(purposes=bits) for record, bits in pairs if bits]
 
 
 def _tail_columns(tail: Sequence[Record]) -> list[Columns]:
     full, rest = split_full(tail)
     groups = [*full, rest] if rest else full
-    return [decode_block(group[0].seq, encode_block(group[0].seq, group)) for group in groups]
+    return [to_columns(group[0].seq, group) for group in groups]
 
 
 def _mark_after(
@@ -140,7 +137,7 @@ def _mark_after(
         return None
     before = _in_visit(mark.visit, contents.tail, contents.blocks)
     if _in_visit(mark.visit, tail, blocks) < before:
-        return replace(mark, last_at=None)
+        return mark._replace(last_at=None)
     return mark
 
 

@@ -16,6 +16,7 @@ from shelfrank.history.anchor import (
 )
 from shelfrank.history.database import Database, create_file
 from shelfrank.history.files import file_error, make_folder, sync_folder
+from shelfrank.history.frame import COPIES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,7 +103,8 @@ class Storage:
             # The wrapped root first, in place: unlinking leaves the bytes on the disk for a while.
             database = self._database or self.attach_without_anchor()
             with database.writing() as connection:
-                connection.execute("DELETE FROM meta")
+                for table in COPIES:
+                    connection.execute(f"DELETE FROM {table}")  # noqa: S608 - a name of ours
         self.detach()
         self._unlink()
 

@@ -3,7 +3,7 @@
     python tests/benchmarks/history/crowd.py --count 60
 
 For `--count` seconds four processes append, one erases what they appended, one appends and erases
-its own, which rotates the root each time, and two read. Each says what it begins and what is
+its own and rotates the root, and two read. Each says what it begins and what is
 acknowledged; every moment one of them gets SIGKILL and is replaced. At the end every event that was
 acknowledged and not erased must be there, once and in its writer's order; none whose erasure was
 acknowledged; beside them at most those that were in flight. No process may end by an error: waiting
@@ -83,7 +83,7 @@ def erase(history: History, name: str, say: Say, rng: random.Random) -> None:  #
 
 
 def rotate(history: History, name: str, say: Say, rng: random.Random) -> None:
-    """Append one event and erase it, for ever: each time the root is replaced."""
+    """Append one event and erase it, then rotate, for ever: the root is replaced twice a time."""
     for number in itertools.count():
         item = f"{name}-{number}"
         say(f"+? {item}")
@@ -92,6 +92,7 @@ def rotate(history: History, name: str, say: Say, rng: random.Random) -> None:
         say(f"-? {item}")
         insist(say, lambda item=item: history.erase(lambda s: s.event.item_id == item))  # type: ignore[misc]
         say(f"- {item}")
+        insist(say, history.rotate)
         say("rotated")
         time.sleep(rng.uniform(0, 0.05))
 

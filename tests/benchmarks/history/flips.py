@@ -83,13 +83,14 @@ class Found(NamedTuple):
     items: list[str]
     damaged: bool
     lost: int
+    whole: bool
 
 
 def look(profile: Profile) -> Found | HistoryError | str:
     """Return what is shown, the error of the SDK, or a fault."""
     try:
         with profile.open() as history:
-            return Found(items_of(history), bool(history.damaged), history.lost)
+            return Found(items_of(history), bool(history.damaged), history.lost, history.whole)
     except HistoryError as error:
         return error
     except Exception as error:  # noqa: BLE001 whatever it is, it is not the SDK's
@@ -110,6 +111,8 @@ def judge(profile: Profile, items: list[str], name: str, *, thorough: bool) -> s
         return judge_damage(found, items)
     if found.items != items or found.lost:
         return f"fault: shows {len(found.items)} of {len(items)} events in silence"
+    if not found.whole:
+        return "one of two copies damaged, all events there"
     return "no meaning" if not thorough or goes_on(profile, items) else "fault: is not seen, and breaks the next event"
 
 
@@ -200,6 +203,7 @@ def leave_half_done(profile: Profile) -> None:
         connection.execute("BEGIN IMMEDIATE")
         connection.execute("UPDATE block SET sealed = zeroblob(length(sealed))")
         connection.execute("UPDATE tail SET sealed = zeroblob(length(sealed))")
+        connection.execute("UPDATE spare SET value = zeroblob(length(value))")
         connection.execute("UPDATE meta SET value = zeroblob(length(value))")
         connection.execute("INSERT INTO block VALUES (100000, zeroblob(9), zeroblob(60000))")
 
@@ -248,14 +252,16 @@ def judge_large(profile: Profile, items: list[str], *, thorough: bool) -> str:
             count, damaged, lost = len(history), bool(history.damaged), history.lost
             if damaged and not thorough:
                 return "damaged, rest intact" if 0 <= len(items) - count <= BLOCK else "fault: gone"
-            found = Found(items_of(history), damaged, lost)
+            found = Found(items_of(history), damaged, lost, history.whole)
     except WrongKeyError:
         return "fault: passes for a wrong key"
     except HistoryError as error:
         return type(error).__name__
     if damaged:
         return judge_damage(found, items)
-    return "no meaning" if found.items == items and not lost else "fault: silent"
+    if found.items != items or lost:
+        return "fault: silent"
+    return "no meaning" if found.whole else "one of two copies damaged, all events there"
 
 
 def campaign(options: Options, tally: Tally) -> None:

@@ -81,6 +81,7 @@ OPERATIONS: Final = {
     "block": Operation((ALMOST,), ONE),
     "erase": Operation((FEW,), Step("erase", ("sku-2",))),
     "erase from a block": Operation((MANY,), Step("erase", ("sku-2", "sku-149"))),
+    "rotate": Operation((FEW,), Step("rotate")),
     "destroy": Operation((FEW,), Step("destroy")),
     "choose": Operation((FEW, Step("choose", choice=1)), Step("choose", choice=2)),
     "first choice": Operation((FEW,), Step("choose", choice=1)),

@@ -39,12 +39,12 @@ BLOCK: Final = 128
 def next_step(rng: random.Random, state: State, prefix: str, number: int) -> Step:
     """Choose what to do next."""
     what = rng.choices(
-        ("append", "fill", "erase", "destroy", "choose", "void", "reopen"),
-        (40, 6, 20, 6, 10, 2, 5),
+        ("append", "fill", "erase", "rotate", "destroy", "choose", "void", "reopen"),
+        (40, 6, 18, 5, 6, 10, 2, 5),
     )[0]
     if len(state.items) > MOST_EVENTS:
         what = rng.choice(("erase half", "destroy"))
-    if what == "append" or (what == "erase" and not state.items):
+    if what == "append" or (what in {"erase", "rotate"} and not state.items):
         return Step("append", (f"{prefix}-{number}",))
     if what == "fill":
         missing = BLOCK - len(state.items) % BLOCK

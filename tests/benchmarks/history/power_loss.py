@@ -64,6 +64,7 @@ LIVES: Final[dict[str, list[Step]]] = {
         *appends(1, first=1),
         erase(*(f"sku-0-{at}" for at in range(128))),
     ],
+    "rotate": [*appends(1, at_once=129), Step("rotate"), *appends(1, first=1), Step("rotate")],
     "destroy": [*appends(3), Step("destroy"), *appends(2, first=3), Step("destroy")],
     "choices": [
         Step("choose", choice=1),

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
-    from datetime import datetime
 
     from shelfrank.history.contents import Contents
 
@@ -54,22 +53,14 @@ def _no_journal() -> Iterator[None]:
 @contextmanager
 def _anchor_first() -> Iterator[None]:
     """The anchor is written, and synced, before the commit that it speaks of."""
-    sessions: list[session.Session] = []
-    plain_write, plain_head = session.Session.write, session.write_head
+    plain = session.Session._number
 
-    def write(self: session.Session, change: session.Change) -> tuple[Contents, Contents]:
-        sessions.append(self)
-        return plain_write(self, change)
+    def number(self: session.Session, connection: sqlite3.Connection, after: Contents) -> Contents:
+        numbered = plain(self, connection, after)
+        self._write_mark(numbered, durable=True)
+        return numbered
 
-    def write_head(connection: sqlite3.Connection, after: Contents, now: datetime) -> Contents:
-        written = plain_head(connection, after, now)
-        if sessions:
-            sessions[-1]._write_mark(written, durable=True)
-        return written
-
-    with patch.object(session.Session, "write", write), patch.object(
-        session, "write_head", write_head
-    ):
+    with patch.object(session.Session, "_number", number):
         yield
 
 

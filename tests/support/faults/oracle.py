@@ -45,13 +45,13 @@ class Step:
     """Something a device does to its profile.
 
     Attributes:
-        what: append or erase `items`; destroy the history; write record `choice`, or void it;
+        what: append or erase `items`; replace the root; destroy the history; write record `choice`, or void it;
             close and open again.
         items: item ids.
         choice: number of a record.
     """
 
-    what: Literal["append", "erase", "destroy", "choose", "void", "reopen"]
+    what: Literal["append", "erase", "rotate", "destroy", "choose", "void", "reopen"]
     items: tuple[str, ...] = ()
     choice: int = 0
 
@@ -69,7 +69,7 @@ class Step:
                 return State(state.items, self.choice)
             case "void":
                 return State(state.items, None)
-            case "reopen":
+            case "rotate" | "reopen":
                 return state
 
     def to_line(self) -> str:
@@ -142,6 +142,8 @@ class Opened:
                 self._appended += len(events)
             case "erase":
                 self.history.erase(lambda stored: stored.event.item_id in step.items)
+            case "rotate":
+                self.history.rotate()
             case "destroy":
                 self.history.destroy()
             case "choose":
@@ -198,7 +200,7 @@ def look(profile: Profile, allowed: Allowed) -> State | str:
     """Return what a profile holds, or a sentence about damage that it reports."""
     with profile.open() as history:
         items = tuple(items_of(history))
-        if history.damaged or history.lost:
+        if history.damaged or history.lost or not history.whole:
             return f"reports damage: {history.damaged}, {history.lost} lost"
         if len(history) != len(items):
             return f"counts {len(history)} events and shows {len(items)}"
