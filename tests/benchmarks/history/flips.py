@@ -47,8 +47,11 @@ class Files:
 
     def __init__(self, profile: Profile) -> None:
         self.profile = profile
-        paths = [*profile.folder.iterdir(), profile.key_path]
-        self.whole = {path: path.read_bytes() for path in sorted(paths)}
+        self.whole = {path: path.read_bytes() for path in self._paths()}
+
+    def _paths(self) -> list[Path]:
+        root = self.profile.folder.parent
+        return sorted(path for path in root.rglob("*") if path.is_file())
 
     def bits(self) -> int:
         """Return how many bits there are."""
@@ -64,7 +67,7 @@ class Files:
 
     def restore(self) -> None:
         """Put every file back as it was: opening one that is damaged may write."""
-        for path in self.profile.folder.iterdir():
+        for path in self._paths():
             if path not in self.whole:
                 path.unlink()
         for path, content in self.whole.items():
