@@ -219,6 +219,6 @@ if __name__ == "__main__":
         name="power loss",
         doc=__doc__,
         count=50_000,
-        guards=("syncs", "anchor-after-commit", "retire-after-commit", "name-syncs"),
+        guards=("syncs", "anchor-after-commit", "retire-after-commit", "retire", "name-syncs"),
         parts=tuple(LIVES),
     )

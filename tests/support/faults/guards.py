@@ -90,7 +90,7 @@ def _anything_authenticates() -> Iterator[None]:
             return AESGCM(self._key).encrypt(nonce, data, associated_data)
 
         def decrypt(self, nonce: bytes, data: bytes, associated_data: bytes | None) -> bytes:
-            assert associated_data
+            assert associated_data is not None
             # GCM is counter mode that starts at 2, and a tag.
             counter = modes.CTR(bytes(nonce) + (2).to_bytes(4, "big"))
             body = data[: -envelope.TAG_BYTES]
