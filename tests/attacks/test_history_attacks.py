@@ -235,7 +235,7 @@ def test_rows_of_before_a_block_do_not_count_twice(profile: Profile, tmp_path: P
 @pytest.mark.parametrize("number", [6, 3946, 2**40])
 def test_a_block_whose_number_is_changed_loses_only_itself(profile: Profile, number: int) -> None:
     items = fill(profile, 310)
-    tamper(profile, f"UPDATE block SET first_seq = {number} WHERE first_seq = 128")
+    tamper(profile, f"UPDATE block SET first_seq = {number} WHERE first_seq = 128")  # noqa: S608
 
     with profile.open() as history:
         assert items_of(history) == items[:128] + items[256:]

@@ -154,7 +154,7 @@ def test_no_flipped_bit_of_a_small_history_or_its_journal_is_silent(
     assert report["figures"]["history.db-journal: damaged, rest intact"] > 10
 
 
-def test_few_flipped_bits_of_a_large_history_are_silent(run: Callable[..., dict[str, Any]]) -> None:
+def test_no_flipped_bit_of_a_large_history_is_silent(run: Callable[..., dict[str, Any]]) -> None:
     report = run("flips", "--part", "large", "--count", 8)
 
     assert_nothing_found(report)
@@ -164,7 +164,7 @@ def test_few_flipped_bits_of_a_large_history_are_silent(run: Callable[..., dict[
 def test_flipped_bits_are_silent_without_authentication(
     run: Callable[..., dict[str, Any]],
 ) -> None:
-    arguments = ("--part", "small", "--stride", 499, "--without", "authentication")
+    arguments = ("--part", "small", "--stride", 1999, "--without", "authentication")
 
     assert run("flips", *arguments)["faults"] > 0
 

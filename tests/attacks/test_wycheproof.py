@@ -11,8 +11,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from shelfrank.bundle import signature
 from shelfrank.errors import HistoryDamagedError, SignatureError
 from shelfrank.history import envelope
@@ -20,6 +18,8 @@ from support.faults.guards import without
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import pytest
 
 VECTORS = Path(__file__).parent.parent / "vectors" / "wycheproof"
 
@@ -99,7 +99,9 @@ def verifies(vector: dict[str, Any], patch: pytest.MonkeyPatch) -> bool:
     return True
 
 
-def disagreements(found: list[dict[str, Any]], accepts: Callable[[dict[str, Any]], bool]) -> list[int]:
+def disagreements(
+    found: list[dict[str, Any]], accepts: Callable[[dict[str, Any]], bool]
+) -> list[int]:
     """Return the vectors about which the code says something else than they do."""
     return [v["tcId"] for v in found if accepts(v) != (v["result"] == "valid")]
 

@@ -15,13 +15,14 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import random
 import select
 import sys
 import time
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
@@ -56,7 +57,7 @@ def insist(say: Say, act: Callable[[], object]) -> None:
         return
 
 
-def write(history: History, name: str, say: Say, rng: random.Random) -> None:
+def write(history: History, name: str, say: Say, rng: np.random.Generator) -> None:
     """Append for ever."""
     for number in itertools.count():
         item = f"{name}-{number}"
@@ -66,14 +67,15 @@ def write(history: History, name: str, say: Say, rng: random.Random) -> None:
         time.sleep(rng.uniform(0, 0.01))
 
 
-def erase(history: History, name: str, say: Say, rng: random.Random) -> None:  # noqa: ARG001
+def erase(history: History, name: str, say: Say, rng: np.random.Generator) -> None:  # noqa: ARG001
     """Erase events of the writers, some at a time, when there are many."""
     while True:
         mine = [item for item in items_of(history) if item.startswith("writer")]
         if len(mine) <= KEPT:
             time.sleep(0.05)
             continue
-        doomed = rng.sample(mine, len(mine) - KEPT + KEPT // 3)
+        chosen = rng.choice(len(mine), len(mine) - KEPT + KEPT // 3, replace=False)
+        doomed = [mine[at] for at in chosen]
         for item in doomed:
             say(f"-? {item}")
         gone = frozenset(doomed)
@@ -82,7 +84,7 @@ def erase(history: History, name: str, say: Say, rng: random.Random) -> None:  #
             say(f"- {item}")
 
 
-def rotate(history: History, name: str, say: Say, rng: random.Random) -> None:
+def rotate(history: History, name: str, say: Say, rng: np.random.Generator) -> None:
     """Append one event and erase it, then rotate, for ever: the root is replaced twice a time."""
     for number in itertools.count():
         item = f"{name}-{number}"
@@ -97,7 +99,7 @@ def rotate(history: History, name: str, say: Say, rng: random.Random) -> None:
         time.sleep(rng.uniform(0, 0.05))
 
 
-def read(history: History, name: str, say: Say, rng: random.Random) -> None:  # noqa: ARG001
+def read(history: History, name: str, say: Say, rng: np.random.Generator) -> None:  # noqa: ARG001
     """Read for ever; an event that went must not come back."""
     gone: set[str] = set()
     before: set[str] = set()
@@ -141,31 +143,31 @@ class Log:
             self.counts[sign] += 1
 
 
-def start(profile: Profile, role: str, name: str, seed: str) -> Child:
+def start(profile: Profile, role: str, name: str, seed: list[int]) -> Child:
     """Start a member of the crowd."""
 
     def work(say: Say) -> None:
         with profile.open() as history:
-            WORK[role](history, name, say, random.Random(seed))
+            WORK[role](history, name, say, np.random.default_rng(seed))
 
     return Child(work)
 
 
 def campaign(options: Options, tally: Tally) -> None:
     """Let them work, kill, and count."""
-    rng = random.Random(options.seed)
+    rng = np.random.default_rng(options.seed)
     profile, log = Profile(options.folder), Log()
     numbers = itertools.count()
 
     def fresh(role: str) -> Child:
-        name = f"{role}{next(numbers)}"
-        return start(profile, role, name, f"{options.seed} {name}")
+        number = next(numbers)
+        return start(profile, role, f"{role}{number}", [options.seed, number])
 
     members = [(role, fresh(role)) for role in ROLES]
     end, progress, shown = time.monotonic() + options.count, Progress("crowd", options.count), 0.0
     next_kill = time.monotonic()
     with contextlib.ExitStack() as stack:
-        stack.callback(lambda: [child.kill() for _, child in members])
+        stack.callback(end_all, members)
         while (left := end - time.monotonic()) > 0:
             listen([child for _, child in members], log)
             for at, (role, child) in enumerate(members):
@@ -173,18 +175,23 @@ def campaign(options: Options, tally: Tally) -> None:
                     log.bad.append(f"failed {role} ended with {child.exit_code}")
                     members[at] = (role, fresh(role))
             if time.monotonic() >= next_kill:
-                at = rng.randrange(len(members))
+                at = int(rng.integers(len(members)))
                 role, child = members[at]
                 tally.figures["kills"] += 1
                 bury(child, log)
                 members[at] = (role, fresh(role))
-                next_kill = time.monotonic() + rng.expovariate(1 / BETWEEN_KILLS)
+                next_kill = time.monotonic() + rng.exponential(BETWEEN_KILLS)
             if options.count - left >= shown + 1:
                 shown += 1
                 progress.step()
         for _, child in members:
             bury(child, log)
     settle(profile, log, tally)
+
+
+def end_all(members: list[tuple[str, Child]]) -> None:
+    for _, child in members:
+        child.kill()
 
 
 def listen(children: list[Child], log: Log) -> None:

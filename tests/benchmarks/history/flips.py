@@ -2,21 +2,23 @@
 
     python tests/benchmarks/history/flips.py --count 10000
 
-`small` flips every bit of the database, the anchor and the key file of a history with a block and a
-tail; `journal` every bit of what lies on the disk when a large transaction was cut, its journal
-included; `large` flips `--count` random bits in the database of 100,000 events. After each flip the
-history is opened. It must say so, by an error or in `damaged` with the rest intact, or show exactly what was
-there: a bit that means nothing. Of every byte with such a bit, a small history must also take
-another event with one of them flipped, and show all of them again. `--count 0` leaves `large` out, and `--stride N` takes every N-th bit of the
-others. Every bit is some ten minutes, 10,000 flips in the large one as many.
+`small` flips every bit of the database, the anchor, the key file and its marks, of a history with a
+block and a tail; `journal` every bit of the journal that a large transaction leaves when it is cut;
+`large` flips `--count` random bits in the database of 100,000 events. After each flip the history
+is opened. It must say so, by an error or in `damaged` with the rest intact, or show exactly what
+was there: a bit that means nothing, or one of something that is there twice. Of every byte with
+such a bit, a small history must also take another event with one of them flipped, and show all of
+them again. `--count 0` leaves `large` out, and `--stride N` takes every N-th bit of the others.
+Every bit takes some ten minutes of CPU, 10,000 flips in the large one as many.
 """
 
 from __future__ import annotations
 
-import random
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
@@ -101,22 +103,26 @@ def look(profile: Profile) -> Found | HistoryError | str:
 
 
 def judge(profile: Profile, items: list[str], name: str, *, thorough: bool) -> str:
-    """Return the word under which the outcome counts; a sentence with a colon is a fault."""
+    """Return the word under which the outcome counts; one that begins with fault is a fault."""
     found = look(profile)
-    if isinstance(found, str):
-        return found
-    if isinstance(found, HistoryError):
-        # Only the key file can make the key look like another one.
-        if isinstance(found, WrongKeyError) and name != "key":
-            return "fault: passes for a wrong key"
-        return type(found).__name__
+    if not isinstance(found, Found):
+        return judge_error(found, name)
     if found.damaged:
         return judge_damage(found, items)
     if found.items != items or found.lost:
         return f"fault: shows {len(found.items)} of {len(items)} events in silence"
-    if not found.whole:
-        return "one of two copies damaged, all events there"
-    return "no meaning" if not thorough or goes_on(profile, items) else "fault: is not seen, and breaks the next event"
+    if thorough and not goes_on(profile, items):
+        return "fault: is not seen, and breaks the next event"
+    return "no meaning" if found.whole else "one of two copies damaged, all events there"
+
+
+def judge_error(found: HistoryError | str, name: str) -> str:
+    if isinstance(found, str):
+        return found
+    # Only the key file can make the key look like another one.
+    if isinstance(found, WrongKeyError) and name != "key":
+        return "fault: passes for a wrong key"
+    return type(found).__name__
 
 
 def judge_damage(found: Found, items: list[str]) -> str:
@@ -222,12 +228,12 @@ def large(options: Options, tally: Tally) -> None:
     items = [f"sku-{number:06}" for number in range(LARGE)]
     with profile.open() as history:
         history.append([new_event(item, minutes=at) for at, item in enumerate(items)])
-    rng = random.Random(options.seed)
+    rng = np.random.default_rng(options.seed)
     size = 8 * profile.database.stat().st_size
     progress = Progress("flips in 100,000 events", options.count)
     reports = 0
     for _ in range(options.count):
-        bit = rng.randrange(size)
+        bit = int(rng.integers(size))
         with profile.database.open("r+b") as file:
             flip_in_place(file, bit)
         word = judge_large(profile, items, thorough=reports % COMPARED == 0)

@@ -26,7 +26,7 @@ from support.faults.children import FAILED, Child
 from support.faults.command import Options, Progress, Tally, main
 from support.faults.oracle import Allowed, Opened, State, Step, judge, look
 from support.faults.tracing import Tracer
-from support.histories import Profile
+from support.histories import Profile, items_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,6 +82,7 @@ OPERATIONS: Final = {
     "erase": Operation((FEW,), Step("erase", ("sku-2",))),
     "erase from a block": Operation((MANY,), Step("erase", ("sku-2", "sku-149"))),
     "rotate": Operation((FEW,), Step("rotate")),
+    "recover": Operation((MANY,), Step("recover")),
     "destroy": Operation((FEW,), Step("destroy")),
     "choose": Operation((FEW, Step("choose", choice=1)), Step("choose", choice=2)),
     "first choice": Operation((FEW,), Step("choose", choice=1)),
@@ -108,29 +109,39 @@ def disturbed(profile: Profile, operation: Operation, state: State) -> Child:
     """Return a child that will do the operation, and say what its object shows after it."""
     opened: list[Opened] = []
 
-    def ready() -> None:
-        if not operation.opens:
-            opened.append(Opened(profile, held=len(state.items)))
+    def open_it() -> None:
+        opened.append(Opened(profile, held=len(state.items)))
 
     def work(say: Say) -> None:
         try:
-            here = opened[0] if opened else Opened(profile, held=len(state.items))
-            here.do(operation.step)
-        except (HistoryError, ConsentError, OSError) as error:
-            # The record of choices passes errors of the system on, as its documentation says.
+            if operation.opens:
+                open_it()
+            opened[0].do(operation.step)
+        except passed_on(operation.step) as error:
             say(json.dumps(["error", type(error).__name__]))
         else:
             say(json.dumps(["done"]))
-        if not opened:
-            return
-        try:
-            seen = [event.item_id for event in opened[0].history.events("rank_products")]
-        except HistoryError as error:
-            say(json.dumps(["refuses", type(error).__name__]))
-        else:
-            say(json.dumps(["shows", seen]))
+        if opened:
+            say(shown(opened[0]))
 
-    return Child(work, ready=ready)
+    return Child(work, ready=(lambda: None) if operation.opens else open_it)
+
+
+def passed_on(step: Step) -> tuple[type[Exception], ...]:
+    """Return what may be raised: the record of choices passes errors of the system on."""
+    return (
+        (HistoryError, ConsentError, OSError)
+        if step.what in {"choose", "void"}
+        else (HistoryError,)
+    )
+
+
+def shown(opened: Opened) -> str:
+    """Return as a line what an object shows after its operation."""
+    try:
+        return json.dumps(["shows", items_of(opened.history)])
+    except HistoryError as error:
+        return json.dumps(["refuses", type(error).__name__])
 
 
 def prepare(operation: Operation, folder: Path) -> tuple[Profile, State]:

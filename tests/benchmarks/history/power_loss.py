@@ -14,12 +14,13 @@ that differ count. Some five minutes.
 from __future__ import annotations
 
 import hashlib
-import random
 import shutil
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
@@ -75,6 +76,7 @@ LIVES: Final[dict[str, list[Step]]] = {
         Step("void"),
         Step("choose", choice=4),
     ],
+    "recover": [*appends(2, at_once=70), Step("recover"), *appends(1, first=2)],
     "reopen": [*appends(2), Step("reopen"), *appends(2, first=2), Step("reopen")],
 }
 
@@ -172,7 +174,7 @@ ONE_KEY_BYTES: Final = len(b"shelfrank key file 0\n") + 16 + 4 + 32
 
 def campaign(options: Options, tally: Tally) -> None:
     """Record every life, then look at states until there are enough."""
-    rng = random.Random(options.seed)
+    rng = np.random.default_rng(options.seed)
     names = [options.part] if options.part else list(LIVES)
     moments: list[Boundary] = []
     for name in names:
@@ -188,17 +190,17 @@ def campaign(options: Options, tally: Tally) -> None:
 
 
 def states(
-    moments: Sequence[Boundary], rng: random.Random, count: int
+    moments: Sequence[Boundary], rng: np.random.Generator, count: int
 ) -> Iterator[tuple[Boundary, Image]]:
     """Yield `count` different states, or as many as there are: the plain ones first."""
     left = count
     open_moments = list(moments)
     for round_number in range(10_000):
         fruitful = []
-        rng.shuffle(open_moments)
-        for boundary in open_moments:
+        for at in rng.permutation(len(open_moments)):
+            boundary = open_moments[at]
             rule = (nothing, everything)[round_number] if round_number < 2 else None
-            image = boundary.disk.cut(rule or any_part(rng, rng.choice((0.2, 0.5, 0.9))))
+            image = boundary.disk.cut(rule or any_part(rng, float(rng.choice((0.2, 0.5, 0.9)))))
             known = digest(image)
             if known not in boundary.seen:
                 boundary.seen.add(known)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 FAILED: Final = 70
 """Exit code of a child that ended by an exception; the exception is on its channel."""
 
+
 class Child:
     """A forked process, and a pipe of lines from it.
 

@@ -89,7 +89,7 @@ class Progress:
         end = "" if sys.stderr.isatty() and self._done < self._total else "\n"
         bar = ("#" * filled).ljust(parts, ".")
         start = "\r" if sys.stderr.isatty() else ""
-        print(f"{start}{self._what} [{bar}] {self._done}/{self._total}", end=end, file=sys.stderr)
+        print(f"{start}{self._what} [{bar}] {self._done}/{self._total}", end=end, file=sys.stderr)  # noqa: T201 its purpose
 
 
 def main(
@@ -142,7 +142,7 @@ def main(
         "sqlite": sqlite3.sqlite_version,
     }
     for key, value in report.items():
-        print(f"{key}: {json.dumps(value, ensure_ascii=False)}")
+        print(f"{key}: {json.dumps(value, ensure_ascii=False)}")  # noqa: T201 its report
     if given.json:
         given.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     sys.exit(1 if tally.faults else 0)

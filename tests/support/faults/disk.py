@@ -19,8 +19,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    import random
     from collections.abc import Callable, Iterator
+
+    import numpy as np
 
 SECTOR: Final = 512
 
@@ -167,29 +168,28 @@ class Disk:
         return folder == "." or (parent in self.folders and self._reachable(parent))
 
     def _apply(self, operation: Operation) -> None:
-        match operation:
-            case Write(file, at, data):
-                content = self.contents.setdefault(file, bytearray())
-                content.extend(bytes(max(0, at + len(data) - len(content))))
-                content[at : at + len(data)] = data
-            case Truncate(file, size):
-                content = self.contents.setdefault(file, bytearray())
-                content.extend(bytes(max(0, size - len(content))))
-                del content[size:]
-            case Create(name, file):
-                self.names[name] = file
-            case Unlink(name, file):
-                if self.names.get(name) == file:
-                    del self.names[name]
-            case Rename(old, new, file):
-                if self.names.get(old) == file:
-                    del self.names[old]
-                self.names[new] = file
-            case MakeFolder(name):
-                self.folders.add(name)
-            case Grow(file, size):
-                content = self.contents.setdefault(file, bytearray())
-                content.extend(bytes(max(0, size - len(content))))
+        if isinstance(operation, Write | Truncate | Grow):
+            self._change(operation)
+        elif isinstance(operation, MakeFolder):
+            self.folders.add(operation.name)
+        elif isinstance(operation, Create | Unlink | Rename):
+            self._name(operation)
+
+    def _change(self, change: Write | Truncate | Grow) -> None:
+        content = self.contents.setdefault(change.file, bytearray())
+        size = change.at + len(change.data) if isinstance(change, Write) else change.size
+        content.extend(bytes(max(0, size - len(content))))
+        if isinstance(change, Write):
+            content[change.at : size] = change.data
+        elif isinstance(change, Truncate):
+            del content[size:]
+
+    def _name(self, change: Create | Unlink | Rename) -> None:
+        old = change.old if isinstance(change, Rename) else change.name
+        if not isinstance(change, Create) and self.names.get(old) == change.file:
+            del self.names[old]
+        if not isinstance(change, Unlink):
+            self.names[change.new if isinstance(change, Rename) else old] = change.file
 
 
 def _is_made_safe(waits: Operation, sync: Sync) -> bool:
@@ -217,7 +217,7 @@ def everything(operation: Operation) -> tuple[Operation, ...]:
     return (operation,)
 
 
-def any_part(rng: random.Random, kept: float) -> Callable[[Operation], tuple[Operation, ...]]:
+def any_part(rng: np.random.Generator, kept: float) -> Callable[[Operation], tuple[Operation, ...]]:
     """Return a rule that keeps each operation with a probability, or else a part of it or nothing.
 
     Args:
@@ -235,7 +235,7 @@ def any_part(rng: random.Random, kept: float) -> Callable[[Operation], tuple[Ope
     return reaches
 
 
-def _torn(write: Write, rng: random.Random) -> Iterator[Operation]:
+def _torn(write: Write, rng: np.random.Generator) -> Iterator[Operation]:
     if rng.random() < 0.5:
         yield Grow(write.file, write.at + len(write.data))
     start = 0

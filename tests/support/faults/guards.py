@@ -162,8 +162,9 @@ def _nonces_by_counter() -> Iterator[None]:
 @contextmanager
 def _kept_after_erasing() -> Iterator[None]:
     """Nobody has the provider drop the key of what was erased."""
-    with patch.object(session.Session, "retire_old_keys", lambda _: None), patch.object(
-        KeyFile, "retire", lambda *_: None
+    with (
+        patch.object(session.Session, "retire_old_keys", lambda _: None),
+        patch.object(KeyFile, "retire", lambda *_: None),
     ):
         yield
 
@@ -213,5 +214,3 @@ GUARDS: Final[dict[str, Callable[[], AbstractContextManager[None]]]] = {
 def without(guard: str | None) -> AbstractContextManager[None]:
     """Return a context in which the history lacks a guard; None takes nothing away."""
     return nullcontext() if guard is None else GUARDS[guard]()
-
-

@@ -8,23 +8,27 @@ if one was on its way, the state after that. Anything else is a loss, a false al
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
 from shelfrank.consent.record import RECORD_BYTES
 from shelfrank.consent.store import FileChoiceStore
 from shelfrank.errors import ConsentError, HistoryError, KeyUnavailableError
+from shelfrank.history.keyring import KeyFile
 from shelfrank.history.store import History
 from support.histories import Profile, items_of, new_event
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 BEGIN: Final = "begin "
 DONE: Final = "done"
 
 MINUTES_APART: Final = 1
 """Events are this far apart, so that their order is never in doubt."""
+
+
+What = Literal["append", "erase", "rotate", "destroy", "choose", "void", "reopen", "recover"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +38,12 @@ class State:
     Attributes:
         items: item ids of all events, oldest first.
         choice: number of the newest record of choices, or None.
+        recovered: item ids in the history that `recover` has written beside the first.
     """
 
     items: tuple[str, ...] = ()
     choice: int | None = None
+    recovered: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,32 +51,28 @@ class Step:
     """Something a device does to its profile.
 
     Attributes:
-        what: append or erase `items`; replace the root; destroy the history; write record `choice`, or void it;
-            close and open again.
+        what: append or erase `items`; replace the root; destroy the history; write record `choice`,
+            or void it; close and open again; recover into a history beside the first.
         items: item ids.
         choice: number of a record.
     """
 
-    what: Literal["append", "erase", "rotate", "destroy", "choose", "void", "reopen"]
+    what: What
     items: tuple[str, ...] = ()
     choice: int = 0
 
     def after(self, state: State) -> State:
         """Return the state that follows once the step is acknowledged."""
-        match self.what:
-            case "append":
-                return State((*state.items, *self.items), state.choice)
-            case "erase":
-                kept = (item for item in state.items if item not in self.items)
-                return State(tuple(kept), state.choice)
-            case "destroy":
-                return State((), state.choice)
-            case "choose":
-                return State(state.items, self.choice)
-            case "void":
-                return State(state.items, None)
-            case "rotate" | "reopen":
-                return state
+        kept = tuple(item for item in state.items if item not in self.items)
+        changes: dict[What, State] = {
+            "append": replace(state, items=(*state.items, *self.items)),
+            "erase": replace(state, items=kept),
+            "destroy": replace(state, items=()),
+            "choose": replace(state, choice=self.choice),
+            "void": replace(state, choice=None),
+            "recover": replace(state, recovered=state.items),
+        }
+        return changes.get(self.what, state)
 
     def to_line(self) -> str:
         """Return the step as one line."""
@@ -132,32 +134,48 @@ class Opened:
 
     def do(self, step: Step) -> None:
         """Do a step; what it raises is the history's."""
-        match step.what:
-            case "append":
-                events = [
-                    new_event(item, minutes=(self._appended + at) * MINUTES_APART)
-                    for at, item in enumerate(step.items)
-                ]
-                self.history.append(events)
-                self._appended += len(events)
-            case "erase":
-                self.history.erase(lambda stored: stored.event.item_id in step.items)
-            case "rotate":
-                self.history.rotate()
-            case "destroy":
-                self.history.destroy()
-            case "choose":
-                self._choices.write(record(step.choice))
-            case "void":
-                self._choices.void()
-            case "reopen":
-                self.history.close()
-                self.history = self._profile.open()
-                self._choices = choices_of(self._profile, self.history)
+        steps: dict[What, Callable[[Step], object]] = {
+            "append": self._append,
+            "erase": lambda step: self.history.erase(lambda s: s.event.item_id in step.items),
+            "rotate": lambda _: self.history.rotate(),
+            "destroy": lambda _: self.history.destroy(),
+            "choose": lambda step: self._choices.write(record(step.choice)),
+            "void": lambda _: self._choices.void(),
+            "reopen": self._reopen,
+            "recover": self._recover,
+        }
+        steps[step.what](step)
+
+    def _append(self, step: Step) -> None:
+        events = [
+            new_event(item, minutes=(self._appended + at) * MINUTES_APART)
+            for at, item in enumerate(step.items)
+        ]
+        self.history.append(events)
+        self._appended += len(events)
+
+    def _reopen(self, _: Step) -> None:
+        self.history.close()
+        self.history = self._profile.open()
+        self._choices = choices_of(self._profile, self.history)
+
+    def _recover(self, _: Step) -> None:
+        here, beside = self._profile, beside_of(self._profile)
+        History.recover(
+            here.folder, here.key, into=beside.folder, into_key=beside.key, clock=here.clock
+        )
 
     def close(self) -> None:
         """Close it."""
         self.history.close()
+
+
+def beside_of(profile: Profile) -> Profile:
+    """Return the profile beside another one, with a key of its own."""
+    beside = Profile(profile.folder.parent / "beside")
+    beside.key_path = profile.folder.parent / "key-beside"
+    beside.key = KeyFile(beside.key_path)
+    return beside
 
 
 def choices_of(profile: Profile, history: History) -> FileChoiceStore:
@@ -204,7 +222,18 @@ def look(profile: Profile, allowed: Allowed) -> State | str:
             return f"reports damage: {history.damaged}, {history.lost} lost"
         if len(history) != len(items):
             return f"counts {len(history)} events and shows {len(items)}"
-        return State(items, _choice(profile, history, allowed))
+        choice = _choice(profile, history, allowed)
+    return _with_recovered(profile, State(items, choice))
+
+
+def _with_recovered(profile: Profile, state: State) -> State | str:
+    beside = beside_of(profile)
+    if not beside.folder.exists():
+        return state
+    with beside.open() as history:
+        if not history.whole or history.lost:
+            return f"what was recovered reports damage: {history.damaged}"
+        return replace(state, recovered=tuple(items_of(history)))
 
 
 def _choice(profile: Profile, history: History, allowed: Allowed) -> int | None:
@@ -220,7 +249,7 @@ def _choice(profile: Profile, history: History, allowed: Allowed) -> int | None:
 
 
 def _go_on(profile: Profile, found: State, allowed: Allowed) -> State | str:
-    expected = State((*found.items, "after"), found.choice)
+    expected = replace(found, items=(*found.items, "after"))
     try:
         with profile.open() as history:
             history.append([new_event("after", minutes=100_000)])
@@ -243,4 +272,4 @@ def _finish_destroying(profile: Profile, empty: State) -> State | str:
 def brief(state: State) -> str:
     """Return a state in few words."""
     last = f" to {state.items[-1]}" if state.items else ""
-    return f"{len(state.items)} events{last}, choice {state.choice}"
+    return f"{len(state.items)} events{last}, choice {state.choice}, {len(state.recovered)} beside"

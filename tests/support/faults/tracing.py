@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final, Self
 
 from support.faults.disk import (
     Create,
-    Mark,
     MakeFolder,
+    Mark,
     Rename,
     Sync,
     Truncate,
@@ -167,7 +167,7 @@ class _Reader:
                 raise ValueError(f"a file is made elsewhere: {path}")
             return
         name = self._relative(path)
-        folder = "O_DIRECTORY" in flags or name not in self._files and "O_CREAT" not in flags
+        folder = "O_DIRECTORY" in flags or (name not in self._files and "O_CREAT" not in flags)
         if not folder and name not in self._files:
             self._numbered += 1
             self._files[name] = self._numbered
