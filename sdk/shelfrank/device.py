@@ -19,17 +19,17 @@ from shelfrank.clock import SystemClock
 from shelfrank.consent.admission import Admitted, admit_event, admit_item
 from shelfrank.consent.engine import Consent
 from shelfrank.consent.store import FileChoiceStore, MemoryChoiceStore
-from shelfrank.errors import HistoryError, ModelMismatchError, RuntimeGuardError
+from shelfrank.errors import ConsentError, HistoryError, ModelMismatchError, RuntimeGuardError
 from shelfrank.frames import tells_no_locals
 from shelfrank.history.keys import KeyProvider
 from shelfrank.history.store import History, NewEvent
 from shelfrank.ranking.fallback import caller_order
-from shelfrank.ranking.inputs import check_k, distinct_candidates
+from shelfrank.ranking.inputs import check_k, daypart_of, distinct_candidates
 from shelfrank.ranking.page import Page
 from shelfrank.ranking.ranker import DEFAULT_K, Ranker
 from shelfrank.ranking.session import require_guarded_runtime
 from shelfrank.remembered import BUNDLE_FILE, RememberedBundle
-from shelfrank.types import KINDS, RANK_PURPOSE, Dropped, ItemId, Stored
+from shelfrank.types import KINDS, RANK_PURPOSE, Dropped, ItemId, LocalClock, Stored
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -37,8 +37,9 @@ if TYPE_CHECKING:
     from shelfrank.bundle.verify import VerifiedBundle
     from shelfrank.consent.policy import Policy
     from shelfrank.consent.store import ChoiceStore
+    from shelfrank.history.store import Recovered, Sealer
     from shelfrank.ranking.page import Mode, ModeReason, Rung
-    from shelfrank.types import Candidate, Clock, Event, Kind
+    from shelfrank.types import Candidate, Clock, Daypart, Event, Kind
 
 _CHOICES_FILE = "choices"
 
@@ -108,7 +109,8 @@ class Device:
             trust: the shop's ``root.json``, shipped with the app; needed with a bundle.
             key: from `shelfrank.keys`; needed with a folder.
             policy: the app's own policy; with one in the bundle too, the stricter holds.
-            clock: None takes the machine's.
+            clock: None takes the machine's. With a `shelfrank.types.LocalClock` the ranking follows
+                the time of day, where the bundle knows of it.
             allow_unprotected: accept a bundle whose label says that numbers about few shoppers are
                 in it, with any epsilon or none; for research only. What the policy's
                 `must_exclude` lists must be left out all the same.
@@ -178,6 +180,53 @@ class Device:
             History.destroy_at(place, key)
         finally:
             _remove_files(place)
+
+    @staticmethod
+    def recover_at(
+        folder: str | Path,
+        *,
+        key: KeyProvider,
+        into: str | Path,
+        into_key: KeyProvider | None = None,
+        clock: Clock | None = None,
+    ) -> Recovered:
+        """Write what can be read of a damaged device into a new folder; the old one stays.
+
+        The shopper's choices go along, as far as they can be read: without them nothing is
+        permitted until the shopper is asked again. Open the new folder afterwards, and erase the
+        old one with `erase_at` when it is not needed any more.
+
+        Args:
+            folder: as given to `open`; no process should have it open.
+            key: as given to `open`.
+            into: a missing or empty folder.
+            into_key: who keeps the key of the new folder; None takes the same.
+            clock: None takes the machine's.
+
+        Returns:
+            How many events were kept and lost.
+
+        Raises:
+            HistoryError: nothing can be recovered; see `shelfrank.history.store.History.recover`.
+            ValueError: `into` is not empty.
+        """
+        old, new = Path(folder), Path(into)
+
+        def take_along(before: Sealer, after: Sealer) -> None:
+            with suppress(ConsentError):
+                choices = FileChoiceStore(old / _CHOICES_FILE, before).read()
+                if choices is not None:
+                    FileChoiceStore(new / _CHOICES_FILE, after).write(choices)
+            RememberedBundle(old, before).copy_to(RememberedBundle(new, after))
+
+        return History.recover(
+            old,
+            key,
+            into=new,
+            into_key=into_key,
+            clock=clock or SystemClock(),
+            reseal=take_along,
+        )
 
     @tells_no_locals
     def record(
@@ -395,11 +444,26 @@ class Device:
     ) -> Page:
         in_visit = bool(events) and events[-1].visit == self._current_visit()
         items = ranker.rank(
-            events, candidates, now=self.consent.effective_now(), k=k, in_visit=in_visit
+            events,
+            candidates,
+            now=self.consent.effective_now(),
+            k=k,
+            in_visit=in_visit,
+            daypart=self._daypart(),
         )
         mode: Mode = "personal" if events else "generic"
         rung: Rung = "visit" if in_visit else "history" if events else "popular"
         return Page(items=items, mode=mode, mode_reason=reason, rung=rung)
+
+    def _daypart(self) -> Daypart | None:
+        """Return what part of the day it is here; None where the clock does not know.
+
+        Of the clock as it is, set back or not: this prolongs nothing.
+        """
+        if not isinstance(self._clock, LocalClock):
+            return None
+        local = self._clock.local(self._clock.now())
+        return None if local is None else daypart_of(local)
 
     def _current_visit(self) -> int:
         try:

@@ -48,6 +48,7 @@ class Columns:
         purposes: uint32[n], bits.
         item: uint8[n], row in `ids`.
         ids: the distinct item ids.
+        oldest: the earliest `time`; retention asks for it at every write.
     """
 
     first_seq: int
@@ -60,6 +61,7 @@ class Columns:
     purposes: npt.NDArray[np.uint32]
     item: npt.NDArray[np.uint8]
     ids: tuple[ItemId, ...]
+    oldest: int
 
     def __repr__(self) -> str:
         """Say the size only."""
@@ -116,6 +118,7 @@ class Columns:
             purposes=purposes[rows],
             item=item.astype(np.uint8),
             ids=tuple(self.ids[row] for row in used.tolist()),
+            oldest=int(self.time[rows].min()),
         )
 
     def records(self) -> list[Record]:
@@ -227,6 +230,7 @@ def to_columns(first_seq: int, records: Sequence[Record]) -> Columns:
         purposes=np.array(purposes, dtype=np.uint32),
         item=np.array([ids[item_id] for item_id in item_ids], dtype=np.uint8),
         ids=tuple(ids),
+        oldest=min(time),
     )
 
 
@@ -299,6 +303,7 @@ def _decode_block(first_seq: int, plain: bytes) -> Columns:
         purposes=purposes,
         item=item,
         ids=_texts(plain[cursor.position :], id_bytes),
+        oldest=int(time.min()),
     )
 
 

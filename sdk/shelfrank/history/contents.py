@@ -85,6 +85,12 @@ class Contents:
         return len(self.tail) + sum(len(block) for block in self.blocks)
 
     @property
+    def oldest(self) -> int | None:
+        """Earliest time of an event that can be read, in microseconds; None without events."""
+        times = [block.oldest for block in self.blocks] + [record.time for record in self.tail]
+        return min(times, default=None)
+
+    @property
     def lost(self) -> int:
         """Number of events that are unreadable, or were when something was erased."""
         return self.head.lost + max(0, self.head.live - self.readable)

@@ -36,7 +36,7 @@ def place_events(
 
     Args:
         contents: the state so far.
-        events: in order of time.
+        events: at least one, in order of time.
         new_visit: whether the first of them starts a visit.
 
     Returns:
@@ -49,28 +49,27 @@ def place_events(
     sets = {event.purposes for event in events}
     head = contents.head.with_purposes(frozenset().union(*sets))
     bits = {purposes: head.bits_of(purposes) for purposes in sets}
-    quantities = np.array([event.quantity for event in events], dtype=np.float32).tolist()
+    times = [to_microseconds(event.stored_time) for event in events]
     mark = head.mark
-    records = []
-    for position, (event, quantity) in enumerate(zip(events, quantities, strict=True)):
-        time = to_microseconds(event.stored_time)
-        placed = place_next(mark, event.time, new_visit=new_visit and position == 0)
+    places = []
+    for event, time in zip(events, times, strict=True):
+        placed = place_next(mark, event.time, new_visit=new_visit)
+        new_visit = False
         mark = placed or mark
-        visit, order = (
-            (placed.visit, placed.order) if placed else newest_before(contents, time) or (0, 0)
-        )
-        records.append(
-            Record(
-                seq=head.next_seq + position,
-                time=time,
-                visit=visit,
-                order=order,
-                kind=KIND_CODES[event.kind],
-                quantity=quantity,
-                purposes=bits[event.purposes],
-                item_id=event.item_id,
-            )
-        )
+        places.append(placed[:2] if placed else newest_before(contents, time) or (0, 0))
+    visits, orders = zip(*places, strict=True)
+    # Column by column: a record at a time takes twice as long.
+    columns = (
+        range(head.next_seq, head.next_seq + len(events)),
+        times,
+        visits,
+        orders,
+        [KIND_CODES[event.kind] for event in events],
+        np.array([event.quantity for event in events], dtype=np.float32).tolist(),
+        [bits[event.purposes] for event in events],
+        [event.item_id for event in events],
+    )
+    records = list(map(Record._make, zip(*columns, strict=True)))
     return replace(contents, head=replace(head, mark=mark)), records
 
 

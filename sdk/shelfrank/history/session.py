@@ -137,8 +137,12 @@ class Session:
         self.check_usable()
         if self.known is not None and self._storage.is_attached():
             return self.known.keyset
-        contents = self.read()
-        return contents.keyset if contents else None
+        database = self._storage.attach()
+        if database is None:
+            return None
+        # Only key slot and head: a choice can be read and changed however damaged the events are.
+        with database.reading() as connection:
+            return read_frame(connection, self._provider, None).keyset
 
     def declare_newest(self) -> None:
         """Make a new anchor for the history as it is."""

@@ -154,6 +154,7 @@ class History:
         into: Path,
         into_key: KeyProvider | None = None,
         clock: Clock,
+        reseal: Callable[[Sealer, Sealer], None] | None = None,
     ) -> Recovered:
         """Write what can be read of a damaged history into a new one, and leave the old as it is.
 
@@ -167,6 +168,8 @@ class History:
             into: folder for the new history; missing or empty.
             into_key: provider for the new history; None takes the same.
             clock: where the time comes from.
+            reseal: called with the sealers of the old and the new history, to take along what was
+                sealed beside it; what it raises undoes the recovery.
 
         Returns:
             How many events were kept and lost, and whether the anchor confirmed the state.
@@ -192,6 +195,8 @@ class History:
                 clean._session.write(
                     lambda connection, empty: write_recovered(connection, empty, salvaged)
                 )
+                if reseal is not None:
+                    reseal(damaged.sealer, clean.sealer)
             except BaseException:
                 clean._storage.remove()
                 raise
@@ -369,6 +374,11 @@ class History:
             KeyUnavailableError: as in `erase`.
         """
         limit = to_microseconds(before)
+        with self._lock:
+            contents = self._session.read()
+            oldest = contents.oldest if contents else None
+            if oldest is None or oldest >= limit:
+                return 0
         return self._edit(lambda head: end_purpose(head.bits_of([purpose]), before=limit))
 
     def rotate(self, new_key: KeyProvider | None = None) -> None:
