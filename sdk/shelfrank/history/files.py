@@ -43,6 +43,16 @@ def make_folder(folder: Path) -> None:
     sync_folder(folder.parent)
 
 
+def is_empty(folder: Path) -> bool:
+    """Say whether a folder is missing or holds nothing; HistoryError when the disk refuses."""
+    try:
+        return not any(folder.iterdir())
+    except FileNotFoundError:
+        return True
+    except OSError as error:
+        raise file_error(error) from error
+
+
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder durable, where the system can."""
     if os.name != "posix":

@@ -64,7 +64,11 @@ class Storage:
     def attach_without_anchor(self) -> Database:
         """Return the open database whatever the anchor says; HistoryError when there is none."""
         path = self._folder / DATABASE_NAME if self._folder else None
-        if path is None or not path.exists():
+        try:
+            there = path is not None and path.exists()
+        except OSError as error:
+            raise file_error(error) from error
+        if path is None or not there:
             raise HistoryError("there is no history in this folder")
         self._database = Database(path)
         if not self._database.is_made():

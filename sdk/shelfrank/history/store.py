@@ -21,6 +21,7 @@ from shelfrank.history.edits import (
 )
 from shelfrank.history.envelope import Place, open_sealed, seal
 from shelfrank.history.events import NewEvent, StoredEvent, check_event, to_microseconds
+from shelfrank.history.files import is_empty
 from shelfrank.history.keyring import KeyFile, MemoryKey
 from shelfrank.history.recovery import Recovered, write_recovered
 from shelfrank.history.rewrite import changes_anything, rewrite
@@ -185,7 +186,7 @@ class History:
             ValueError: `into` is not empty, or a key file lies in it.
         """
         new_key = into_key or key
-        if into.exists() and any(into.iterdir()):
+        if not is_empty(into):
             raise ValueError("the folder for the recovered history is not empty")
         _check_apart(into, new_key)
         damaged, clean = cls(folder, key, clock), cls(into, new_key, clock)

@@ -231,9 +231,13 @@ def _with_recovered(profile: Profile, state: State) -> State | str:
     if not beside.folder.exists():
         return state
     with beside.open() as history:
-        if not history.whole or history.lost:
+        items = tuple(items_of(history))
+        if not history.whole:
             return f"what was recovered reports damage: {history.damaged}"
-        return replace(state, recovered=tuple(items_of(history)))
+        # A page that could not be read is left behind, and what stood on it is counted.
+        if history.lost and len(items) + history.lost == len(state.items):
+            items = state.items
+        return replace(state, recovered=items)
 
 
 def _choice(profile: Profile, history: History, allowed: Allowed) -> int | None:
