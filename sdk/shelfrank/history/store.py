@@ -31,6 +31,7 @@ from shelfrank.history.events import (
     check_past_event,
     to_microseconds,
 )
+from shelfrank.history.files import is_empty
 from shelfrank.history.keyring import KeyFile, MemoryKey
 from shelfrank.history.merging import all_records, merge_events
 from shelfrank.history.recovery import Recovered, write_recovered
@@ -204,7 +205,7 @@ class History:
             ValueError: `into` is not empty, or a key file lies in it.
         """
         new_key = into_key or key
-        if into.exists() and any(into.iterdir()):
+        if not is_empty(into):
             raise ValueError("the folder for the recovered history is not empty")
         _check_apart(into, new_key)
         damaged, clean = cls(folder, key, clock), cls(into, new_key, clock)
