@@ -42,6 +42,7 @@ CONTEXT: Final = [
         "visit": "export:visit",
         "order": "export:order",
         "purpose": "export:purpose",
+        "channel": "export:channel",
     },
 ]
 
@@ -110,6 +111,7 @@ def _readable(takeaway: Takeaway, stored: StoredEvent) -> dict[str, object]:
         "visit": event.visit,
         "order": event.order,
         "purposes": sorted(stored.purposes),
+        **({"context": event.context} if event.context else {}),
     }
 
 
@@ -129,6 +131,7 @@ def _activity(takeaway: Takeaway, stored: StoredEvent) -> dict[str, object]:
         "visit": event.visit,
         "order": event.order,
         "purpose": sorted(stored.purposes),
+        **({"channel": event.context} if event.context else {}),
     }
 
 
