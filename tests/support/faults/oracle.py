@@ -260,7 +260,11 @@ def _go_on(profile: Profile, found: State, allowed: Allowed) -> State | str:
         again = look(profile, allowed)
     except (HistoryError, ConsentError) as error:
         return f"does not go on: {type(error).__name__}: {error}"
-    return found if again == expected else f"went on to {again}, wanted {brief(expected)}"
+    if isinstance(again, str):
+        return f"does not go on: {again}"
+    # What was recovered beside it stays as it is; it is not held against the event after.
+    again = replace(again, recovered=found.recovered)
+    return found if again == expected else f"went on to {brief(again)}, not {brief(expected)}"
 
 
 def _finish_destroying(profile: Profile, empty: State) -> State | str:
@@ -270,7 +274,9 @@ def _finish_destroying(profile: Profile, empty: State) -> State | str:
         found = look(profile, Allowed((empty,)))
     except (HistoryError, ConsentError) as error:
         return f"a destruction cannot be finished: {type(error).__name__}: {error}"
-    return empty if found == empty else f"a destruction leaves {found}"
+    if isinstance(found, str):
+        return found
+    return empty if found == empty else f"a destruction leaves {brief(found)}"
 
 
 def brief(state: State) -> str:
