@@ -132,7 +132,7 @@ class HistoryMachine(RuleBasedStateMachine):
 
     @rule()
     def rotate(self) -> None:
-        if self.profile.database.exists():
+        if self.history.newest_time is not None:
             self.history.rotate()
 
     @rule()
@@ -218,7 +218,7 @@ class HistoryMachine(RuleBasedStateMachine):
 
     @rule()
     def recover(self) -> None:
-        if not self.profile.database.exists():
+        if self.history.newest_time is None:
             return
         beside = Profile(self.root / "beside")
         done = History.recover(
