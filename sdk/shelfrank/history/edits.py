@@ -73,6 +73,13 @@ def place_events(
     return replace(contents, head=replace(head, mark=mark)), records
 
 
+def stored_event(record: Record, head: Head) -> StoredEvent:
+    """Return a record as callers see it."""
+    return StoredEvent(
+        seq=record.seq, event=record.to_event(), purposes=head.names_of(record.purposes)
+    )
+
+
 class Records(Sequence[Event]):
     """Records as the events they stand for, each made when it is asked for.
 
@@ -193,13 +200,15 @@ def keep_unless(matches: Callable[[StoredEvent], bool], head: Head) -> Edit:
     """Return the edit that erases what matches."""
 
     def edit(columns: Columns) -> npt.NDArray[np.uint32]:
-        erased = [
-            matches(StoredEvent(event=record.to_event(), purposes=head.names_of(record.purposes)))
-            for record in columns.records()
-        ]
+        erased = [matches(stored_event(record, head)) for record in columns.records()]
         return np.where(erased, np.uint32(0), columns.purposes)
 
     return edit
+
+
+def erase_all(columns: Columns) -> npt.NDArray[np.uint32]:
+    """Erase everything: an edit."""
+    return np.zeros_like(columns.purposes)
 
 
 def end_purpose(bit: int, *, before: int | None) -> Edit:

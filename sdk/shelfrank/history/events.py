@@ -16,6 +16,10 @@ MAX_ITEM_ID_BYTES: Final = 512
 MAX_ORDER: Final = 2**16 - 1
 """Positions beyond stay on it: equal means unordered, which is true enough after 65,535 events."""
 
+# A visit every ten minutes for 300 years; far below what the format holds, so that no import can
+# use up the numbers of the visits to come.
+MAX_PAST_VISIT: Final = 2**24 - 1
+
 _FLOAT32: Final = struct.Struct("<f")
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -48,9 +52,43 @@ class NewEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoredEvent:
-    """An event of the history with the purposes it is kept for."""
+class PastEvent:
+    """An event of another device, with its place among the visits there.
 
+    Attributes:
+        kind: view, cart, purchase, like or dislike.
+        item_id: the shop's key; 1 to 512 bytes of UTF-8.
+        stored_time: aware; as coarse as the policy here says.
+        visit: ordinal there, 0 to `MAX_PAST_VISIT`.
+        order: position in the visit, 0 to 65,535.
+        quantity: finite; kept with 32-bit precision.
+        purposes: under which it may be used here; at least one.
+    """
+
+    kind: Kind
+    item_id: ItemId
+    stored_time: datetime
+    visit: int
+    order: int
+    quantity: float
+    purposes: frozenset[str]
+
+    def __repr__(self) -> str:
+        """Say the kind only."""
+        return f"<PastEvent {self.kind}>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredEvent:
+    """An event of the history with the purposes it is kept for.
+
+    Attributes:
+        seq: its number, never used twice in one history.
+        event: what happened.
+        purposes: under which it may be used.
+    """
+
+    seq: int
     event: Event
     purposes: frozenset[str]
 
@@ -118,6 +156,28 @@ def check_event(event: NewEvent) -> None:
     if not 1 <= size <= MAX_ITEM_ID_BYTES:
         raise ValueError(f"item id has {size} bytes, wanted 1 to {MAX_ITEM_ID_BYTES}")
     to_float32(event.quantity)
+
+
+def check_past_event(event: PastEvent) -> None:
+    """Refuse what the format cannot hold, as `check_event` does.
+
+    Raises:
+        ValueError: as there; or a visit or order out of range.
+    """
+    check_event(
+        NewEvent(
+            kind=event.kind,
+            item_id=event.item_id,
+            time=event.stored_time,
+            stored_time=event.stored_time,
+            quantity=event.quantity,
+            purposes=event.purposes,
+        )
+    )
+    if not (0 <= event.visit <= MAX_PAST_VISIT and 0 <= event.order <= MAX_ORDER):
+        raise ValueError(
+            f"visit or order is out of range, wanted 0 to {MAX_PAST_VISIT} and 0 to {MAX_ORDER}"
+        )
 
 
 def item_id_bytes(item_id: ItemId) -> int:

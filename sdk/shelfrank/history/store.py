@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from operator import attrgetter
 from threading import RLock
 from typing import TYPE_CHECKING, NoReturn, Self
 
@@ -15,14 +16,24 @@ from shelfrank.history.edits import (
     decided_once,
     drop_selected,
     end_purpose,
+    erase_all,
     extend_view,
     keep_unless,
     place_events,
+    stored_event,
 )
 from shelfrank.history.envelope import Place, open_sealed, seal
-from shelfrank.history.events import NewEvent, StoredEvent, check_event, to_microseconds
+from shelfrank.history.events import (
+    NewEvent,
+    PastEvent,
+    StoredEvent,
+    check_event,
+    check_past_event,
+    to_microseconds,
+)
 from shelfrank.history.files import is_empty
 from shelfrank.history.keyring import KeyFile, MemoryKey
+from shelfrank.history.merging import all_records, merge_events
 from shelfrank.history.recovery import Recovered, write_recovered
 from shelfrank.history.rewrite import changes_anything, rewrite
 from shelfrank.history.session import Session
@@ -43,7 +54,15 @@ if TYPE_CHECKING:
     from shelfrank.history.rewrite import Edit
     from shelfrank.types import Clock, Event
 
-__all__ = ["History", "NewEvent", "Recovered", "Sealer", "Selection", "StoredEvent"]
+__all__ = [
+    "History",
+    "NewEvent",
+    "PastEvent",
+    "Recovered",
+    "Sealer",
+    "Selection",
+    "StoredEvent",
+]
 
 
 class History:
@@ -322,6 +341,61 @@ class History:
             if purpose not in self._views:
                 self._views[purpose] = build_view(contents, purpose)
             return self._views[purpose]
+
+    def stored(self) -> tuple[StoredEvent, ...]:
+        """Return every event that can be read with its number and purposes, oldest first."""
+        with self._lock:
+            contents = self._session.read()
+            if contents is None:
+                return ()
+            records = sorted(all_records(contents), key=attrgetter("visit", "order", "seq"))
+            return tuple(stored_event(record, contents.head) for record in records)
+
+    @property
+    def store_id(self) -> bytes:
+        """Random id of this history, 16 bytes; empty before the first write. No other has it."""
+        with self._lock:
+            contents = self._session.read()
+            return contents.keyset.store_id if contents else b""
+
+    def merge(self, events: Sequence[PastEvent]) -> int:
+        """Store the events of another device among one's own, in visits of their own.
+
+        All of them are stored or none. One that is here already (kind, item, time, quantity) is not
+        stored again; of several alike there, as many are stored as are missing here. Where their
+        visits belong between those that are here, these are numbered anew, the root is rotated, and
+        every event gets a new number.
+
+        Args:
+            events: any number; in any order.
+
+        Returns:
+            How many were stored.
+
+        Raises:
+            ValueError: the format cannot hold an event (see `check_event`), or over 32 purposes.
+            HistoryDamagedError: events here are damaged, so they cannot be compared.
+            KeyUnavailableError: as in `erase`.
+        """
+        for event in events:
+            check_past_event(event)
+        if not events:
+            return 0
+
+        def change(connection: sqlite3.Connection, before: Contents) -> Contents:
+            def emptied() -> Contents:
+                slot = before.keyset.slot
+                self._provider.retire(slot.wrapped_root, slot.store_id)
+                keyset = before.keyset.rotated(self._provider)
+                return rewrite(connection, before, keyset, erase_all)
+
+            return merge_events(connection, before, events, emptied)
+
+        with self._lock:
+            before, after = self._session.write(change)
+            if after.head.generation != before.head.generation:
+                self._session.retire_old_keys()
+            return after.readable - before.readable
 
     def erase(self, matches: Callable[[StoredEvent], bool]) -> int:
         """Erase events and rotate the root, so that their old ciphertext is dead.

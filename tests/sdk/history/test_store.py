@@ -586,7 +586,7 @@ def test_nothing_that_prints_shows_an_item_or_a_key(profile: Profile, history: H
     contents = history._session.read()
     assert contents is not None
     record, block, event = contents.tail[0], contents.blocks[0], history.events(RANK)[0]
-    stored = StoredEvent(event=event, purposes=frozenset({RANK}))
+    stored = StoredEvent(seq=0, event=event, purposes=frozenset({RANK}))
     things = (
         history,
         history.sealer,
