@@ -14,12 +14,16 @@ import pytest
 from shelfrank.errors import (
     HistoryDamagedError,
     HistoryError,
+    HistoryFullError,
     KeyUnavailableError,
     WrongKeyError,
 )
 from shelfrank.history import keyring
 from shelfrank.history.keyring import KeyFile, MemoryKey
 from shelfrank.history.providers import HostSecret
+from shelfrank.history.storage import Storage
+from shelfrank.history.store import History
+from support.disks import small_disk
 from support.faults.children import Child
 from support.faults.guards import without
 from support.histories import RANK, Profile, items_of, new_event
@@ -136,6 +140,86 @@ def test_short_writes_that_pass_for_whole_ones_would_be_noticed(
 
     with pytest.raises(HistoryError):
         profile.open()
+
+
+# Full disks.
+
+
+def append_until_full(history: History) -> list[str]:
+    """Append events of many sizes, one at a time; return those that were acknowledged."""
+    acknowledged: list[str] = []
+    while True:
+        item = f"item-{len(acknowledged)}-" + "x" * (len(acknowledged) * 37 % 400)
+        try:
+            history.append([new_event(item, minutes=len(acknowledged))])
+        except HistoryFullError:
+            return acknowledged
+        acknowledged.append(item)
+
+
+def test_a_disk_that_fills_up_loses_nothing_and_goes_on_when_there_is_room(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", kib=416) as disk:
+        ballast = disk / "ballast"
+        ballast.write_bytes(bytes(160 * 1024))
+        profile = Profile(disk)
+        with profile.open() as history:
+            acknowledged = append_until_full(history)
+            assert len(acknowledged) > 128
+            # Full, and readable: by this object and by a new one.
+            assert items_of(history) == acknowledged
+        with profile.open() as history:
+            assert items_of(history) == acknowledged
+            assert history.whole
+            with suppress(HistoryFullError):
+                history.append([new_event("more", minutes=5000)])
+                acknowledged.append("more")
+
+            ballast.unlink()
+            history.append([new_event("again", minutes=6000)])
+            acknowledged.append("again")
+
+        with profile.open() as history:
+            assert items_of(history) == acknowledged
+            assert history.whole
+
+
+def test_a_full_disk_that_is_passed_over_would_be_noticed(tmp_path: Path) -> None:
+    with (
+        small_disk(tmp_path / "disk", kib=256) as disk,
+        without("errors"),
+        Profile(disk).open() as history,
+    ):
+        items = [f"item-{number}-".ljust(400, "x") for number in range(700)]
+        for number, item in enumerate(items):
+            history.append([new_event(item, minutes=number)])
+
+        assert len(history) < len(items)
+
+
+# Destroying.
+
+
+def test_the_key_goes_first_and_a_kill_after_it_leaves_nothing_that_opens(
+    profile: Profile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(profile, 3)
+    with profile.open() as history:
+        monkeypatch.setattr(Storage, "remove", _killed)
+        with pytest.raises(KeyboardInterrupt):
+            history.destroy()
+        monkeypatch.undo()
+
+    assert profile.database.exists()
+    assert not profile.key_path.exists()
+    with pytest.raises(KeyUnavailableError):
+        profile.open()
+    History.destroy_at(profile.folder, profile.key)
+    with profile.open() as history:
+        assert len(history) == 0
+
+
+def _killed(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 # The key file while another process replaces it.
