@@ -82,6 +82,7 @@ OPERATIONS: Final = {
     "erase": Operation((FEW,), Step("erase", ("sku-2",))),
     "erase from a block": Operation((MANY,), Step("erase", ("sku-2", "sku-149"))),
     "rotate": Operation((FEW,), Step("rotate")),
+    "merge": Operation((MANY,), Step("merge", ("old-1", "old-2"))),
     "recover": Operation((MANY,), Step("recover")),
     "destroy": Operation((FEW,), Step("destroy")),
     "choose": Operation((FEW, Step("choose", choice=1)), Step("choose", choice=2)),

@@ -76,6 +76,12 @@ LIVES: Final[dict[str, list[Step]]] = {
         Step("void"),
         Step("choose", choice=4),
     ],
+    "merge": [
+        *appends(1, at_once=130),
+        Step("merge", ("old-1", "old-2")),
+        *appends(1, first=1),
+        Step("merge", ("older-1",)),
+    ],
     "recover": [*appends(2, at_once=70), Step("recover"), *appends(1, first=2)],
     "reopen": [*appends(2), Step("reopen"), *appends(2, first=2), Step("reopen")],
 }

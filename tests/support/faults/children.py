@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import traceback
+import warnings
 from typing import TYPE_CHECKING, Final, NoReturn, Self
 
 if TYPE_CHECKING:
@@ -37,7 +38,10 @@ class Child:
         sys.stderr.flush()
         self.channel = str(writing)
         """How a trace names what the child says to its parent."""
-        self.pid = os.fork()
+        with warnings.catch_warnings():
+            # From Python 3.12 on: other threads may hold locks. Those of numpy do not.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            self.pid = os.fork()
         if self.pid == 0:
             os.close(self._reading)
             os.close(self._gate)

@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING, Final, Literal
 from shelfrank.consent.record import RECORD_BYTES
 from shelfrank.consent.store import FileChoiceStore
 from shelfrank.errors import ConsentError, HistoryError, KeyUnavailableError
+from shelfrank.history.events import PastEvent
 from shelfrank.history.keyring import KeyFile
 from shelfrank.history.store import History
 from support.histories import Profile, items_of, new_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from shelfrank.history.events import NewEvent
 
 BEGIN: Final = "begin "
 DONE: Final = "done"
@@ -28,7 +31,13 @@ MINUTES_APART: Final = 1
 """Events are this far apart, so that their order is never in doubt."""
 
 
-What = Literal["append", "erase", "rotate", "destroy", "choose", "void", "reopen", "recover"]
+What = Literal[
+    "append", "merge", "erase", "rotate", "destroy", "choose", "void", "reopen", "recover"
+]
+
+
+MERGED_MINUTES: Final = 10_000
+"""What is merged is so much older each time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +60,9 @@ class Step:
     """Something a device does to its profile.
 
     Attributes:
-        what: append or erase `items`; replace the root; destroy the history; write record `choice`,
-            or void it; close and open again; recover into a history beside the first.
+        what: append `items`, merge them as those of another device that are older, or erase them;
+            replace the root; destroy the history; write record `choice`, or void it; close and
+            open again; recover into a history beside the first.
         items: item ids.
         choice: number of a record.
     """
@@ -66,6 +76,7 @@ class Step:
         kept = tuple(item for item in state.items if item not in self.items)
         changes: dict[What, State] = {
             "append": replace(state, items=(*state.items, *self.items)),
+            "merge": replace(state, items=(*self.items, *state.items)),
             "erase": replace(state, items=kept),
             "destroy": replace(state, items=()),
             "choose": replace(state, choice=self.choice),
@@ -129,6 +140,7 @@ class Opened:
     def __init__(self, profile: Profile, held: int = 0) -> None:
         self._profile = profile
         self._appended = held
+        self._merged = 0
         self.history = profile.open()
         self._choices = choices_of(profile, self.history)
 
@@ -136,6 +148,7 @@ class Opened:
         """Do a step; what it raises is the history's."""
         steps: dict[What, Callable[[Step], object]] = {
             "append": self._append,
+            "merge": self._merge,
             "erase": lambda step: self.history.erase(lambda s: s.event.item_id in step.items),
             "rotate": lambda _: self.history.rotate(),
             "destroy": lambda _: self.history.destroy(),
@@ -154,6 +167,15 @@ class Opened:
         self.history.append(events)
         self._appended += len(events)
 
+    def _merge(self, step: Step) -> None:
+        # Older than all that is here, so that everything is numbered and written anew.
+        self._merged += MERGED_MINUTES
+        events = [
+            new_event(item, minutes=at * MINUTES_APART - self._merged)
+            for at, item in enumerate(step.items)
+        ]
+        self.history.merge([_past(event, at) for at, event in enumerate(events)])
+
     def _reopen(self, _: Step) -> None:
         self.history.close()
         self.history = self._profile.open()
@@ -168,6 +190,18 @@ class Opened:
     def close(self) -> None:
         """Close it."""
         self.history.close()
+
+
+def _past(event: NewEvent, order: int) -> PastEvent:
+    return PastEvent(
+        kind=event.kind,
+        item_id=event.item_id,
+        stored_time=event.stored_time,
+        visit=0,
+        order=order,
+        quantity=event.quantity,
+        purposes=event.purposes,
+    )
 
 
 def beside_of(profile: Profile) -> Profile:
@@ -260,7 +294,11 @@ def _go_on(profile: Profile, found: State, allowed: Allowed) -> State | str:
         again = look(profile, allowed)
     except (HistoryError, ConsentError) as error:
         return f"does not go on: {type(error).__name__}: {error}"
-    return found if again == expected else f"went on to {again}, wanted {brief(expected)}"
+    if isinstance(again, str):
+        return f"does not go on: {again}"
+    # What was recovered beside it stays as it is; it is not held against the event after.
+    again = replace(again, recovered=found.recovered)
+    return found if again == expected else f"went on to {brief(again)}, not {brief(expected)}"
 
 
 def _finish_destroying(profile: Profile, empty: State) -> State | str:
@@ -270,7 +308,9 @@ def _finish_destroying(profile: Profile, empty: State) -> State | str:
         found = look(profile, Allowed((empty,)))
     except (HistoryError, ConsentError) as error:
         return f"a destruction cannot be finished: {type(error).__name__}: {error}"
-    return empty if found == empty else f"a destruction leaves {found}"
+    if isinstance(found, str):
+        return found
+    return empty if found == empty else f"a destruction leaves {brief(found)}"
 
 
 def brief(state: State) -> str:
