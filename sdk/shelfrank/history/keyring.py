@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from shelfrank.errors import (
+    HistoryFullError,
     HistoryRolledBackError,
     KeyUnavailableError,
     WrongKeyError,
@@ -187,8 +188,16 @@ class KeyFile(Secret):
     def retire(self, current: bytes, store_id: bytes) -> None:
         """Remove the other keys of this history from the file."""
         ring = self._read()
-        if ring is not None and len(kept := ring.keeping(current, store_id)) < len(ring):
+        if ring is None or len(kept := ring.keeping(current, store_id)) == len(ring):
+            return
+        try:
             self._write(kept)
+        except HistoryFullError:
+            # Not "no space, nothing changed": the events may be erased already.
+            raise KeyUnavailableError(
+                "the old key cannot be removed from the key file: no space left",
+                hint="free some space; it is removed at the next opening",
+            ) from None
 
     def remember(self, store_id: bytes, version: int) -> None:
         """Keep the number of a commit in a file beside the key."""
@@ -231,19 +240,22 @@ class KeyFile(Secret):
             ) from None
 
     def _read(self) -> Ring | None:
-        try:
-            with self._path.open("rb") as file:
-                mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-                if os.name == "posix" and mode & 0o077:
-                    raise KeyUnavailableError(
-                        f"the key file has mode {mode:04o}, wanted 0600",
-                        hint="anyone on this device can read the key; run chmod 600 on it",
-                    )
-                data = file.read(MAX_KEY_FILE_BYTES + 1)
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise KeyUnavailableError(f"the key file cannot be read: {error.strerror}") from None
+        while True:
+            try:
+                with self._path.open("rb") as file:
+                    _check_mode(os.fstat(file.fileno()).st_mode)
+                    data = file.read(MAX_KEY_FILE_BYTES + 1)
+                    replaced = os.fstat(file.fileno()).st_nlink == 0
+            except FileNotFoundError:
+                return None
+            except OSError as error:
+                raise KeyUnavailableError(
+                    f"the key file cannot be read: {error.strerror}"
+                ) from None
+            # Another process has put a new file in place of the one that was read, and is
+            # overwriting it: what was read may be zeros.
+            if not replaced:
+                break
         if len(data) > MAX_KEY_FILE_BYTES:
             raise KeyUnavailableError(f"the key file has over {MAX_KEY_FILE_BYTES} bytes")
         return Ring.parse(data)
@@ -255,6 +267,15 @@ class KeyFile(Secret):
             if error.errno == errno.ENOSPC:
                 raise full_error() from None
             raise KeyUnavailableError(f"the key file cannot be written: {error.strerror}") from None
+
+
+def _check_mode(mode: int) -> None:
+    permissions = stat.S_IMODE(mode)
+    if os.name == "posix" and permissions & 0o077:
+        raise KeyUnavailableError(
+            f"the key file has mode {permissions:04o}, wanted 0600",
+            hint="anyone on this device can read the key; run chmod 600 on it",
+        )
 
 
 def marks_to_bytes(marks: dict[bytes, int]) -> bytes:

@@ -31,6 +31,7 @@ from shelfrank.history.events import (
     check_past_event,
     to_microseconds,
 )
+from shelfrank.history.files import is_empty
 from shelfrank.history.keyring import KeyFile, MemoryKey
 from shelfrank.history.merging import all_records, merge_events
 from shelfrank.history.recovery import Recovered, write_recovered
@@ -204,7 +205,7 @@ class History:
             ValueError: `into` is not empty, or a key file lies in it.
         """
         new_key = into_key or key
-        if into.exists() and any(into.iterdir()):
+        if not is_empty(into):
             raise ValueError("the folder for the recovered history is not empty")
         _check_apart(into, new_key)
         damaged, clean = cls(folder, key, clock), cls(into, new_key, clock)
@@ -288,7 +289,8 @@ class History:
             What was stored, in the order given; each event is made when it is asked for.
 
         Raises:
-            ValueError: the format cannot hold an event (see `check_event`), or over 32 purposes.
+            ValueError: the format cannot hold an event (see `check_event`), or over 32 purposes or
+                16 contexts.
             HistoryDamagedError: the newest rows are damaged, so nothing can be added.
         """
         for event in events:
@@ -308,7 +310,8 @@ class History:
             before, after = self._session.write(change)
             self._new_visit = False
             self._extend_views(before, after, stored)
-        return Records([record for _, record in sorted(zip(order, stored, strict=True))])
+        returned = [record for _, record in sorted(zip(order, stored, strict=True))]
+        return Records(returned, after.head.context_names)
 
     def new_visit(self) -> None:
         """Let the next event start a visit, in this process; writes nothing."""
@@ -372,7 +375,8 @@ class History:
             How many were stored.
 
         Raises:
-            ValueError: the format cannot hold an event (see `check_event`), or over 32 purposes.
+            ValueError: the format cannot hold an event (see `check_event`), or over 32 purposes or
+                16 contexts.
             HistoryDamagedError: events here are damaged, so they cannot be compared.
             KeyUnavailableError: as in `erase`.
         """
@@ -546,7 +550,7 @@ class History:
         if self._viewed is not before:
             return
         extended = {
-            purpose: extend_view(view, records, after.head.bits_of([purpose]))
+            purpose: extend_view(view, records, purpose, after.head)
             for purpose, view in self._views.items()
         }
         self._viewed = after

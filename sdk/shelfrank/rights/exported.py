@@ -120,6 +120,7 @@ class BroughtEvent:
         visit: ordinal on the device it comes from.
         order: position in the visit.
         quantity: 0 or more, finite in 32 bits.
+        context: where in the shop it happened, at most 64 bytes, or "".
     """
 
     kind: Kind
@@ -128,6 +129,7 @@ class BroughtEvent:
     visit: int
     order: int
     quantity: float
+    context: str = ""
 
     def __repr__(self) -> str:
         """Say the kind only."""

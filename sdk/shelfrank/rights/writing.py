@@ -45,6 +45,7 @@ CONTEXT: Final = [
         "visit": "export:visit",
         "order": "export:order",
         "purpose": "export:purpose",
+        "channel": "export:channel",
     },
 ]
 
@@ -112,6 +113,7 @@ def _readable(takeaway: Takeaway, stored: StoredEvent) -> dict[str, object]:
         "visit": event.visit,
         "order": event.order,
         "purposes": sorted(stored.purposes),
+        **({"context": event.context} if event.context else {}),
     }
 
 
@@ -130,6 +132,7 @@ def _activity(takeaway: Takeaway, stored: StoredEvent) -> dict[str, object]:
         "visit": event.visit,
         "order": event.order,
         "purpose": sorted(stored.purposes),
+        **({"channel": event.context} if event.context else {}),
     }
 
 
