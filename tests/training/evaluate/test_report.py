@@ -238,6 +238,25 @@ def test_the_report_says_in_words_what_its_figures_stand_on(evaluation: Evaluati
     assert "at 1, 10, 20, 50, 100 shoppers, says shelfrank privacy curve" in sound
 
 
+def test_the_method_is_that_of_the_protocol(evaluation: Evaluation) -> None:
+    once, each = (
+        Page(
+            render(evaluation_sections(replace(evaluation, protocol=protocol)), title="Report")
+        ).text
+        for protocol in ("future", "next")
+    )
+
+    of_once = (
+        "All that followed and can be ranked",
+        "asked for once, at the cutoff",
+        "divides by the number of targets",
+        "as many targets as the list has room for",
+    )
+    of_each = ("Every item of every later moment", "asked for by itself", "a target of its own")
+    assert all(words in once and words not in each for words in of_once)
+    assert all(words in each and words not in once for words in of_each)
+
+
 def test_series_of_nothing_but_zeros_can_be_drawn() -> None:
     nothing = Series(label="model", figures=[Estimate(value=0.0, low=0.0, high=0.0)] * 3)
 
