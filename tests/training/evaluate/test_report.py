@@ -15,7 +15,8 @@ from shelfrank_training.evaluate.baselines import PersonalFrequency, Popularity
 from shelfrank_training.evaluate.bootstrap import Estimate
 from shelfrank_training.evaluate.evaluation import Evaluation
 from shelfrank_training.evaluate.histories import keep_all
-from shelfrank_training.evaluate.plots import Dot, dot_panel, to_svg
+from shelfrank_training.evaluate.panel import to_svg
+from shelfrank_training.evaluate.plots import Dot, dot_panel
 from shelfrank_training.evaluate.report import (
     Caution,
     Drawing,

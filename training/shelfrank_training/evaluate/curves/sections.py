@@ -15,7 +15,7 @@ from shelfrank_training.evaluate.curves.advice import (
 from shelfrank_training.evaluate.curves.lines import COLOURS, Level, Line, Spot, line_panel
 from shelfrank_training.evaluate.curves.measuring import METRICS
 from shelfrank_training.evaluate.curves.result import CAUTION
-from shelfrank_training.evaluate.plots import ACCENT, INK, MUTED
+from shelfrank_training.evaluate.panel import ACCENT, INK, MUTED
 from shelfrank_training.evaluate.report import (
     Block,
     Caution,
