@@ -41,15 +41,19 @@ TEXT: Final = 11.0
 SMALL: Final = TEXT - 1.5
 """Points of what stands at an axis or explains lines."""
 
+# Between the upper end of the axes and the name of the vertical one; inches.
+_ABOVE: Final = 0.05
+
 
 @contextmanager
 def panel(
-    title: str, *, height: float, box: tuple[float, float, float, float]
+    title: str, *, upright: str, height: float, box: tuple[float, float, float, float]
 ) -> Iterator[tuple[Figure, Axes]]:
     """Open a titled figure with one pair of axes; draw in it while the block lasts.
 
     Args:
         title: stands in the upper left corner.
+        upright: name of the vertical axis; stands above it, so that nobody turns the head.
         height: inches.
         box: left, bottom, width and height of the axes, as shares of the figure.
     """
@@ -59,7 +63,11 @@ def panel(
     with rc_context({"font.size": TEXT, "text.parse_math": False}):
         figure = Figure(figsize=(_WIDTH, height))
         figure.text(0.0, 1.0, title, color=INK, weight="bold", va="top", size=TEXT + 1)
-        yield figure, figure.add_axes(box)
+        axes = figure.add_axes(box)
+        axes.set_ylabel(upright, color=MUTED, size=SMALL, rotation=0, ha="left", va="bottom")
+        top = box[1] + box[3] + _ABOVE / height
+        axes.yaxis.set_label_coords(0.0, top, transform=figure.transFigure)
+        yield figure, axes
 
 
 def rule(axes: Axes, which: Literal["x", "y"]) -> None:

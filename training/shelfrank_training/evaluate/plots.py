@@ -40,19 +40,22 @@ class Dot:
     accent: bool = False
 
 
-def dot_panel(title: str, rows: Sequence[Dot], *, unit: str = "", signed: bool = False) -> Figure:
+def dot_panel(
+    title: str, rows: Sequence[Dot], *, upright: str, unit: str = "", signed: bool = False
+) -> Figure:
     """Draw a dot with its interval for each row, the first row on top.
 
     Args:
         title: what is measured.
         rows: at least one.
+        upright: what the rows are, above their labels.
         unit: written behind each number.
         signed: differences: zero is marked in the middle of the picture, numbers carry a sign.
             Otherwise the axis starts at zero.
     """
     height = _HEAD_AND_FOOT + _ROW * len(rows)
     box = (_LABELS, 0.36 / height, _RIGHT - _LABELS, (height - _HEAD_AND_FOOT) / height)
-    with panel(title, height=height, box=box) as (figure, axes):
+    with panel(title, upright=upright, height=height, box=box) as (figure, axes):
         for at, row in enumerate(rows):
             _draw(axes, row, at, text=_written(row.value, signed=signed) + unit)
         _scale(axes, rows, signed=signed)

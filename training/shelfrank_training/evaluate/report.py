@@ -112,7 +112,7 @@ class Drawing:
     """One picture.
 
     Attributes:
-        figure: a matplotlib figure; the colours of `plots` follow the page.
+        figure: a matplotlib figure; the colours of `panel` follow the page.
         alt: what it shows, for those who cannot see it.
     """
 

@@ -180,7 +180,9 @@ def _dots(evaluation: Evaluation, scope: Scope, metric: str) -> Drawing:
         f"{model_name(model)} {with_interval(scopes[scope][metric])}"
         for model, scopes in models.items()
     )
-    return Drawing(dot_panel(metric_name(metric), rows), f"{metric_name(metric)}: {told}")
+    return Drawing(
+        dot_panel(metric_name(metric), rows, upright="model"), f"{metric_name(metric)}: {told}"
+    )
 
 
 def _recall_by_k(evaluation: Evaluation, scope: Scope) -> Drawing:
@@ -191,7 +193,7 @@ def _recall_by_k(evaluation: Evaluation, scope: Scope) -> Drawing:
         f"{model_name(model)} {of[0].value:.3f} at 1, {of[-1].value:.3f} at {len(of)}"
         for model, of in curves.items()
     )
-    return Drawing(shaded_panel(title, lines, axis="places"), f"{title}: {told}")
+    return Drawing(shaded_panel(title, lines, upright="Recall", axis="places"), f"{title}: {told}")
 
 
 def _slices(evaluation: Evaluation) -> Section:
@@ -234,7 +236,8 @@ def _sliced(cut: Cut, scope: Scope, slices: Sequence[Slice]) -> Drawing:
         )
         for one in slices
     )
-    return Drawing(slice_panel(title, lines, names=names, axis=CUT_NAMES[cut]), f"{title}: {told}")
+    figure = slice_panel(title, lines, upright=metric_name(_MAIN), names=names, axis=CUT_NAMES[cut])
+    return Drawing(figure, f"{title}: {told}")
 
 
 def _tick(name: str) -> str:
@@ -314,7 +317,7 @@ def _difference(scope: Scope, other: str, figures: dict[str, Estimate]) -> Drawi
         f"{metric_name(name)} {with_interval(figure, signed=True)}"
         for name, figure in shown.items()
     )
-    return Drawing(dot_panel(title, dots, signed=True), f"{title}: {told}")
+    return Drawing(dot_panel(title, dots, upright="metric", signed=True), f"{title}: {told}")
 
 
 def _figures(evaluation: Evaluation) -> Section:

@@ -58,12 +58,13 @@ class Series:
     figures: Sequence[Estimate]
 
 
-def shaded_panel(title: str, lines: Sequence[Series], *, axis: str) -> Figure:
+def shaded_panel(title: str, lines: Sequence[Series], *, upright: str, axis: str) -> Figure:
     """Draw figures at 1, 2, 3 …, with their intervals as shades.
 
     Args:
         title: what is measured.
         lines: at least one, at most as many as `COLOURS`; equally long.
+        upright: name of the vertical axis.
         axis: name of the horizontal axis.
     """
     n = len(lines[0].figures)
@@ -79,15 +80,18 @@ def shaded_panel(title: str, lines: Sequence[Series], *, axis: str) -> Figure:
             axes.plot(x, y, color=COLOURS[at], linewidth=_LINE, label=line.label)
         axes.set_xlim(0.5, n + 0.5)
 
-    return _panel(title, lines, draw, marks=marks, axis=axis)
+    return _panel(title, lines, draw, upright=upright, marks=marks, axis=axis)
 
 
-def slice_panel(title: str, lines: Sequence[Series], *, names: Sequence[str], axis: str) -> Figure:
+def slice_panel(
+    title: str, lines: Sequence[Series], *, upright: str, names: Sequence[str], axis: str
+) -> Figure:
     """Draw figures of slices beside each other, with their intervals as strokes.
 
     Args:
         title: what is measured.
         lines: at least one, at most as many as `COLOURS`.
+        upright: name of the vertical axis.
         names: of the slices, as many as each line has figures.
         axis: what the slices are cut by.
     """
@@ -117,7 +121,7 @@ def slice_panel(title: str, lines: Sequence[Series], *, names: Sequence[str], ax
             )
         axes.set_xlim(-0.4, len(names) - 0.6)
 
-    return _panel(title, lines, draw, marks=marks, axis=axis)
+    return _panel(title, lines, draw, upright=upright, marks=marks, axis=axis)
 
 
 def _on_top_last(lines: Sequence[Series]) -> list[tuple[int, Series]]:
@@ -130,10 +134,11 @@ def _panel(
     lines: Sequence[Series],
     draw: Callable[[Axes], None],
     *,
+    upright: str,
     marks: Sequence[tuple[int, str]],
     axis: str,
 ) -> Figure:
-    with panel(title, height=_HEIGHT, box=_BOX) as (figure, axes):
+    with panel(title, upright=upright, height=_HEIGHT, box=_BOX) as (figure, axes):
         draw(axes)
         highest = max(of.high for line in lines for of in line.figures)
         axes.set_ylim(0, highest * _AIR or 1.0)

@@ -87,6 +87,7 @@ def line_panel(
     title: str,
     lines: Sequence[Line],
     *,
+    upright: str,
     ticks: Sequence[tuple[float, str]],
     axis: str,
     levels: Sequence[Level] = (),
@@ -96,11 +97,12 @@ def line_panel(
     Args:
         title: what is compared.
         lines: at least one.
+        upright: name of the vertical axis: of what it is a share.
         ticks: where on the axis, and what stands there.
         axis: name of the horizontal axis.
         levels: drawn across.
     """
-    with page.panel(title, height=_HEIGHT, box=_BOX) as (figure, axes):
+    with page.panel(title, upright=upright, height=_HEIGHT, box=_BOX) as (figure, axes):
         middle = (len(lines) - 1) / 2
         for at, line in enumerate(lines):
             # The first line is read first: it lies on top.
