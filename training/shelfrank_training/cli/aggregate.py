@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 import click
 
 from shelfrank_training.cli import console
-from shelfrank_training.cli.options import clock_time, column_options, read_columns, read_policy
+from shelfrank_training.cli.options import (
+    clock_time,
+    read_columns,
+    read_policy,
+    source_arguments,
+    source_options,
+)
 
 if TYPE_CHECKING:
     from shelfrank_training.aggregates import Aggregates
@@ -31,8 +37,7 @@ def _parse_time(
 
 
 @click.command("aggregate")
-@click.argument("events", type=click.Path(path_type=Path))
-@click.argument("catalog", type=click.Path(path_type=Path))
+@source_arguments
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")
 @click.option(
     "--policy",
@@ -86,14 +91,7 @@ def _parse_time(
 @click.option(
     "--until", callback=_parse_time, metavar="TIME", help="Leave out events at this time or later."
 )
-@column_options
-@click.option(
-    "--max-bad-rows",
-    type=click.FloatRange(0, 1),
-    default=0.0,
-    show_default=True,
-    help="Share of bad event rows above which the run stops.",
-)
+@source_options
 @click.option("--force", is_flag=True, help="Replace aggregates that are there already.")
 @click.option("--json", "as_json", is_flag=True, help="Print aggregates.json to stdout.")
 def command(
