@@ -13,23 +13,26 @@ from threading import RLock
 from typing import TYPE_CHECKING, Literal, Self
 
 from shelfrank.acceptance import check_label, policy_in_force, read_policy
+from shelfrank.admitting import Door
 from shelfrank.bundle.files import read_bundle_file, read_root_file
 from shelfrank.bundle.verify import verify_bundle
 from shelfrank.clock import SystemClock
-from shelfrank.consent.admission import Admitted, admit_event, admit_item
+from shelfrank.consent.admission import Admitted
 from shelfrank.consent.engine import Consent
 from shelfrank.consent.store import FileChoiceStore, MemoryChoiceStore
-from shelfrank.errors import HistoryError, ModelMismatchError, RuntimeGuardError
+from shelfrank.errors import ConsentError, HistoryError, ModelMismatchError, RuntimeGuardError
 from shelfrank.frames import tells_no_locals
 from shelfrank.history.keys import KeyProvider
+from shelfrank.history.storage import ANCHOR_NAME, DATABASE_NAME
 from shelfrank.history.store import History, NewEvent
 from shelfrank.ranking.fallback import caller_order
-from shelfrank.ranking.inputs import check_k, distinct_candidates
+from shelfrank.ranking.inputs import check_k, daypart_of, distinct_candidates
 from shelfrank.ranking.page import Page
 from shelfrank.ranking.ranker import DEFAULT_K, Ranker
 from shelfrank.ranking.session import require_guarded_runtime
 from shelfrank.remembered import BUNDLE_FILE, RememberedBundle
-from shelfrank.types import KINDS, RANK_PURPOSE, Dropped, ItemId, Stored
+from shelfrank.rights.own import OwnHistory
+from shelfrank.types import KINDS, RANK_PURPOSE, Dropped, ItemId, LocalClock, Stored
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -37,8 +40,9 @@ if TYPE_CHECKING:
     from shelfrank.bundle.verify import VerifiedBundle
     from shelfrank.consent.policy import Policy
     from shelfrank.consent.store import ChoiceStore
+    from shelfrank.history.store import Recovered, Sealer
     from shelfrank.ranking.page import Mode, ModeReason, Rung
-    from shelfrank.types import Candidate, Clock, Event, Kind
+    from shelfrank.types import Candidate, Clock, Daypart, Event, Kind
 
 _CHOICES_FILE = "choices"
 
@@ -50,6 +54,8 @@ class Device:
         consent: ask, grant, withdraw (`shelfrank.consent.engine.Consent`).
         policy: in force: of bundle and app the stricter; None means nothing is ever kept.
         bundle: what is served, or None.
+        history: the shopper's own events: list, erase, export, import
+            (`shelfrank.rights.own.OwnHistory`).
     """
 
     def __init__(
@@ -73,6 +79,7 @@ class Device:
         self._ranker = Ranker(bundle) if bundle is not None else None
         self._remembered = remembered
         self.consent = self._new_consent()
+        self.history = OwnHistory(self, history, lock=self._writing, folder=folder)
 
     def __repr__(self) -> str:
         """Say the type only."""
@@ -108,7 +115,8 @@ class Device:
             trust: the shop's ``root.json``, shipped with the app; needed with a bundle.
             key: from `shelfrank.keys`; needed with a folder.
             policy: the app's own policy; with one in the bundle too, the stricter holds.
-            clock: None takes the machine's.
+            clock: None takes the machine's. With a `shelfrank.types.LocalClock` the ranking follows
+                the time of day, where the bundle knows of it.
             allow_unprotected: accept a bundle whose label says that numbers about few shoppers are
                 in it, with any epsilon or none; for research only. What the policy's
                 `must_exclude` lists must be left out all the same.
@@ -179,6 +187,53 @@ class Device:
         finally:
             _remove_files(place)
 
+    @staticmethod
+    def recover_at(
+        folder: str | Path,
+        *,
+        key: KeyProvider,
+        into: str | Path,
+        into_key: KeyProvider | None = None,
+        clock: Clock | None = None,
+    ) -> Recovered:
+        """Write what can be read of a damaged device into a new folder; the old one stays.
+
+        The shopper's choices go along, as far as they can be read: without them nothing is
+        permitted until the shopper is asked again. Open the new folder afterwards, and erase the
+        old one with `erase_at` when it is not needed any more.
+
+        Args:
+            folder: as given to `open`; no process should have it open.
+            key: as given to `open`.
+            into: a missing or empty folder.
+            into_key: who keeps the key of the new folder; None takes the same.
+            clock: None takes the machine's.
+
+        Returns:
+            How many events were kept and lost.
+
+        Raises:
+            HistoryError: nothing can be recovered; see `shelfrank.history.store.History.recover`.
+            ValueError: `into` is not empty.
+        """
+        old, new = Path(folder), Path(into)
+
+        def take_along(before: Sealer, after: Sealer) -> None:
+            with suppress(ConsentError):
+                choices = FileChoiceStore(old / _CHOICES_FILE, before).read()
+                if choices is not None:
+                    FileChoiceStore(new / _CHOICES_FILE, after).write(choices)
+            RememberedBundle(old, before).copy_to(RememberedBundle(new, after))
+
+        return History.recover(
+            old,
+            key,
+            into=new,
+            into_key=into_key,
+            clock=clock or SystemClock(),
+            reseal=take_along,
+        )
+
     @tells_no_locals
     def record(
         self,
@@ -223,22 +278,13 @@ class Device:
         quantity: float,
         visit: Literal["current", "new"],
     ) -> Stored | Dropped:
-        given = self.consent.given()
-        if self.policy is None:
-            return Dropped("no_policy")
-        if not given:
-            return Dropped("no_consent")
-        if self.bundle is None:
-            return Dropped("no_bundle")
-        catalog = self.bundle.catalog
-        row = catalog.index_of(item_id)
-        category = None if row is None else catalog.category(row)
-        refused = admit_item(self.policy, known=row is not None, category=category)
-        if refused is not None:
-            return Dropped(refused)
-        admitted = admit_event(
-            self.policy, given, kind, time=time, now=self.consent.effective_now()
+        door = Door(
+            self.policy,
+            None if self.bundle is None else self.bundle.catalog,
+            given=self.consent.given(),
+            now=self.consent.effective_now(),
         )
+        admitted = door.admit(kind, item_id, time)
         if not isinstance(admitted, Admitted):
             return Dropped(admitted)
         if visit == "new":
@@ -281,8 +327,8 @@ class Device:
 
         Returns:
             The page; `Page.mode` and `Page.mode_reason` say whether the history was used and why.
-            A choice made while this runs is obeyed: what is returned after a withdrawal holds
-            nothing of what was withdrawn.
+            A choice made while this runs is obeyed: what is returned after a withdrawal, or after
+            events were erased, holds nothing of what was withdrawn or erased.
 
         Raises:
             ValueError: k is less than 1.
@@ -293,11 +339,13 @@ class Device:
         if self._ranker is None:
             return self._unranked(asked, k=k, reason="no_bundle")
         consent, generation = self.consent, self.consent.generation
-        events, reason = self._usable_events()
         try:
             require_guarded_runtime()
-            page = self._ranked(self._ranker, events, reason, asked, k=k)
-            unchanged = self.consent is consent and consent.generation == generation
+            page, erased = self._ranked_now(self._ranker, asked, k=k)
+            if erased:
+                # Once more, from what is left.
+                page, erased = self._ranked_now(self._ranker, asked, k=k)
+            unchanged = self.consent is consent and consent.generation == generation and not erased
             if not (unchanged and self._still_permitted(page)):
                 page = self._ranked(self._ranker, (), "consent_changed", asked, k=k)
         except RuntimeGuardError:
@@ -384,6 +432,16 @@ class Device:
     def _still_permitted(self, page: Page) -> bool:
         return page.mode == "generic" or RANK_PURPOSE in self.consent.given()
 
+    def _ranked_now(
+        self, ranker: Ranker, candidates: Sequence[str | Candidate] | None, *, k: int
+    ) -> tuple[Page, bool]:
+        """Return a page, and whether events were erased while it was made from some."""
+        # Before the events are read: what is erased from then on shows as a difference.
+        rotations = self._history.generation
+        events, reason = self._usable_events()
+        page = self._ranked(ranker, events, reason, candidates, k=k)
+        return page, bool(events) and self._history.generation != rotations
+
     def _ranked(
         self,
         ranker: Ranker,
@@ -395,11 +453,26 @@ class Device:
     ) -> Page:
         in_visit = bool(events) and events[-1].visit == self._current_visit()
         items = ranker.rank(
-            events, candidates, now=self.consent.effective_now(), k=k, in_visit=in_visit
+            events,
+            candidates,
+            now=self.consent.effective_now(),
+            k=k,
+            in_visit=in_visit,
+            daypart=self._daypart(),
         )
         mode: Mode = "personal" if events else "generic"
         rung: Rung = "visit" if in_visit else "history" if events else "popular"
         return Page(items=items, mode=mode, mode_reason=reason, rung=rung)
+
+    def _daypart(self) -> Daypart | None:
+        """Return what part of the day it is here; None where the clock does not know.
+
+        Of the clock as it is, set back or not: this prolongs nothing.
+        """
+        if not isinstance(self._clock, LocalClock):
+            return None
+        local = self._clock.local(self._clock.now())
+        return None if local is None else daypart_of(local)
 
     def _current_visit(self) -> int:
         try:
@@ -442,6 +515,11 @@ def _checked_time(time: datetime, *, now: datetime) -> datetime:
             f"time is {time.isoformat()}, in the future: the clock says {now.isoformat()}"
         )
     return time
+
+
+def has_device_files(folder: Path) -> bool:
+    """Say whether a folder holds a device's history, choices, or what an erasure left of them."""
+    return any((folder / name).exists() for name in (DATABASE_NAME, ANCHOR_NAME, _CHOICES_FILE))
 
 
 def _remove_files(folder: Path) -> None:

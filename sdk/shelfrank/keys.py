@@ -5,6 +5,7 @@
 | `host` | the app, which hands bytes over at each start | no |
 | `host_callbacks` | the host's key store | when everything is erased, with `destroy` |
 | `file` | a file with mode 0600 | yes, as far as the storage forgets |
+| `keyring` | the keyring of the system (extra `keyring`) | yes, as far as the system forgets |
 | `passphrase` | the shopper's memory | no |
 | `memory` | this process | yes; the history ends with the process |
 """
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from shelfrank.history.keys import KeyProvider
 
-__all__ = ["file", "host", "host_callbacks", "memory", "passphrase"]
+__all__ = ["file", "host", "host_callbacks", "keyring", "memory", "passphrase"]
 
 
 @tells_no_locals
@@ -45,6 +46,8 @@ def host_callbacks(
     wrap: Callable[[bytes], bytes],
     unwrap: Callable[[bytes], bytes],
     destroy: Callable[[], None] | None = None,
+    remember: Callable[[bytes], None] | None = None,
+    recall: Callable[[], bytes | None] | None = None,
 ) -> KeyProvider:
     """Use a key that never leaves the host's key store.
 
@@ -53,10 +56,18 @@ def host_callbacks(
         unwrap: takes what `wrap` returned, returns the 32 bytes. Whatever it raises becomes
             `KeyUnavailableError`.
         destroy: removes the host's key; None when the host cannot.
+        remember: keeps 24 bytes where a copy of the history's folder does not reach. With `recall`
+            a whole folder put back is noticed, up to the last 256 commits.
+        recall: returns what `remember` got last, None when nothing.
+
+    Raises:
+        ValueError: one of `remember` and `recall` without the other.
     """
     from shelfrank.history.providers import HostCallbacks
 
-    return HostCallbacks(wrap=wrap, unwrap=unwrap, destroy=destroy)
+    return HostCallbacks(
+        wrap=wrap, unwrap=unwrap, destroy=destroy, remember=remember, recall=recall
+    )
 
 
 def file(path: str | os.PathLike[str]) -> KeyProvider:
@@ -68,6 +79,26 @@ def file(path: str | os.PathLike[str]) -> KeyProvider:
     from shelfrank.history.keyring import KeyFile
 
     return KeyFile(Path(path))
+
+
+def keyring(service: str, account: str) -> KeyProvider:
+    """Use the keyring of the operating system: Keychain, Credential Manager, Secret Service.
+
+    The name of the back end is kept beside the history; where the package `keyring` is configured
+    to use another one, opening is a `KeyUnavailableError` that says so. Back ends that keep secrets
+    in the open are refused.
+
+    Args:
+        service: name of the app, as the system's own tool shows it.
+        account: tells the histories of one app apart; one history to an account.
+
+    Raises:
+        MissingExtraError: the package is not installed.
+        ValueError: one of them is empty.
+    """
+    from shelfrank.history.system_keyring import SystemKeyring
+
+    return SystemKeyring(service, account)
 
 
 @tells_no_locals

@@ -56,6 +56,13 @@ class RememberedBundle:
                 replace_file(self._path, self._sealer.seal(dump_mark(mark), _CONTEXT))
         self._digest = bundle.digest
 
+    def copy_to(self, other: RememberedBundle) -> None:
+        """Let a recovered device remember the same; what cannot be read or written is no error."""
+        mark = self.read()
+        if mark is not None:
+            with suppress(OSError, ShelfrankError):
+                replace_file(other._path, other._sealer.seal(dump_mark(mark), _CONTEXT))
+
     def forget(self) -> None:
         """Remove the file: the key that sealed it is gone, and the next history starts anew."""
         self._path.unlink(missing_ok=True)

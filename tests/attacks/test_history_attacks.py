@@ -20,8 +20,9 @@ from shelfrank.errors import (
     HistoryVersionError,
     WrongKeyError,
 )
-from shelfrank.history.contents import Keyset, read_value, row_place
+from shelfrank.history.contents import row_place
 from shelfrank.history.envelope import Place, SealKey, open_sealed
+from shelfrank.history.keyset import Keyset
 from shelfrank.history.providers import HostSecret
 from shelfrank.history.store import History
 from shelfrank.types import KINDS
@@ -51,10 +52,12 @@ def fill(profile: Profile, count: int, start: int = 0) -> list[str]:
 
 
 def tamper(profile: Profile, *statements: str) -> None:
-    """Change the database behind the history's back."""
+    """Change the database behind the history's back; what is said of `meta`, in its copy too."""
     with closing(sqlite3.connect(profile.database, isolation_level=None)) as connection:
         for statement in statements:
             connection.execute(statement)
+            if " meta" in statement:
+                connection.execute(statement.replace("meta", "spare"))
 
 
 def rows(profile: Profile, query: str) -> list[tuple[object, ...]]:
@@ -79,7 +82,7 @@ def outcome(profile: Profile) -> tuple[list[str], bool] | HistoryError:
     """Open and read; return the items and whether damage is reported, or the error."""
     try:
         with profile.open() as history:
-            return items_of(history), bool(history.damaged)
+            return items_of(history), not history.whole
     except HistoryError as error:
         return error
 
@@ -229,6 +232,16 @@ def test_rows_of_before_a_block_do_not_count_twice(profile: Profile, tmp_path: P
         assert items_of(history) == [*items, "more"]
 
 
+@pytest.mark.parametrize("number", [6, 3946, 2**40])
+def test_a_block_whose_number_is_changed_loses_only_itself(profile: Profile, number: int) -> None:
+    items = fill(profile, 310)
+    tamper(profile, f"UPDATE block SET first_seq = {number} WHERE first_seq = 128")  # noqa: S608
+
+    with profile.open() as history:
+        assert items_of(history) == items[:128] + items[256:]
+        assert history.lost == 128
+
+
 def test_one_damaged_block_loses_only_itself(profile: Profile) -> None:
     items = fill(profile, 400)
     tamper(profile, "UPDATE block SET sealed = zeroblob(3000) WHERE first_seq = 128")
@@ -246,17 +259,30 @@ def test_one_damaged_block_loses_only_itself(profile: Profile) -> None:
         assert history.lost == 128
 
 
-def test_nothing_is_added_to_a_damaged_tail_but_erasing_works(profile: Profile) -> None:
-    fill(profile, 5)
-    tamper(profile, "UPDATE tail SET sealed = zeroblob(200) WHERE seq = 2")
+@pytest.mark.parametrize(
+    "attack",
+    ["UPDATE tail SET sealed = zeroblob(200) WHERE seq = 2", "DELETE FROM tail WHERE seq = 2"],
+)
+def test_events_are_added_behind_a_damaged_one_until_an_erasure_leaves_it_behind(
+    profile: Profile, attack: str
+) -> None:
+    items = fill(profile, 5)
+    tamper(profile, attack)
+    more = [f"more-{number}" for number in range(200)]
 
     with profile.open() as history:
-        with pytest.raises(HistoryDamagedError, match="1 of 5"):
-            history.append([new_event()])
+        history.append([new_event(item, minutes=500 + at) for at, item in enumerate(more)])
+    with profile.open() as history:
+        assert items_of(history) == [*items[:2], *items[3:], *more]
+        assert history.damaged
+        assert history.lost == 1
+
         assert history.erase(lambda stored: stored.event.item_id == "sku-0") == 1
-        assert items_of(history) == ["sku-1", "sku-3", "sku-4"]
         assert (history.damaged, history.lost) == ((), 1)
-        history.append([new_event("more", minutes=500)])
+        history.append([new_event("last", minutes=999)])
+    with profile.open() as history:
+        assert items_of(history) == ["sku-1", "sku-3", "sku-4", *more, "last"]
+        assert (history.whole, history.lost) == (True, 1)
 
 
 @pytest.mark.parametrize(
@@ -469,9 +495,15 @@ def _killed(*_: object, **__: object) -> None:
 # Erasing.
 
 
+def value_of(connection: sqlite3.Connection, name: str) -> bytes:
+    (value,) = connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+    assert isinstance(value, bytes)
+    return value
+
+
 def copied_keyset(folder: Path, key: KeyProvider) -> Keyset:
     with closing(sqlite3.connect(folder / "history.db")) as connection:
-        return Keyset.open(read_value(connection, "keys"), key)
+        return Keyset.open(value_of(connection, "keys"), key)
 
 
 def test_no_ciphertext_from_before_an_erasure_opens_under_the_new_root(
@@ -488,7 +520,7 @@ def test_no_ciphertext_from_before_an_erasure_opens_under_the_new_root(
     with closing(sqlite3.connect(copy / "history.db")) as connection:
         tail = connection.execute("SELECT seq, sealed FROM tail").fetchall()
         blocks = connection.execute("SELECT first_seq, wrapped_key FROM block").fetchall()
-        head = read_value(connection, "head")
+        head = value_of(connection, "head")
     assert tail
     assert blocks
 

@@ -251,7 +251,7 @@ def _place(store_id: bytes, slot: int) -> Place:
 
 
 def _write_all(handle: int, data: bytes, offset: int) -> None:
+    os.lseek(handle, offset, os.SEEK_SET)
     # A short write must not pass for a whole one.
     while data:
-        written = os.pwrite(handle, data, offset)
-        data, offset = data[written:], offset + written
+        data = data[os.write(handle, data) :]

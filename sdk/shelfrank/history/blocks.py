@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from itertools import accumulate, pairwise
+from typing import TYPE_CHECKING, Final, cast
 
 import numpy as np
 
 from shelfrank.errors import HistoryDamagedError
 from shelfrank.history.events import Record, from_microseconds
+from shelfrank.history.layout import LAYOUT, check_layout
 from shelfrank.types import KINDS, Event, ItemId
 
 if TYPE_CHECKING:
@@ -25,8 +27,10 @@ BLOCK_SPAN: Final = 128
 ROW_PADDING_BYTES: Final = 128
 BLOCK_PADDING_BYTES: Final = 256
 
-_ROW: Final = struct.Struct("<qIfIHBH")  # time, visit, quantity, purposes, order, kind, id bytes
-_BLOCK: Final = struct.Struct("<HHH16s")  # events, ids, purpose sets, which sequence numbers
+# layout, time, visit, quantity, purposes, order, kind, context, id bytes
+_ROW: Final = struct.Struct("<BqIfIHBBH")
+# layout, events, ids, purpose sets, which sequence numbers
+_BLOCK: Final = struct.Struct("<BHHH16s")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +46,10 @@ class Columns:
         kind: uint8[n], codes.
         quantity: float32[n].
         purposes: uint32[n], bits.
+        context: uint8[n], codes; see `Head.context_names`.
         item: uint8[n], row in `ids`.
         ids: the distinct item ids.
+        oldest: the earliest `time`; retention asks for it at every write.
     """
 
     first_seq: int
@@ -54,8 +60,10 @@ class Columns:
     kind: npt.NDArray[np.uint8]
     quantity: npt.NDArray[np.float32]
     purposes: npt.NDArray[np.uint32]
+    context: npt.NDArray[np.uint8]
     item: npt.NDArray[np.uint8]
     ids: tuple[ItemId, ...]
+    oldest: int
 
     def __repr__(self) -> str:
         """Say the size only."""
@@ -64,8 +72,13 @@ class Columns:
     def __len__(self) -> int:
         return len(self.seq)
 
-    def events(self, bit: int) -> list[Event]:
-        """Return the events that are kept for a purpose, in order of `seq`."""
+    def events(self, bit: int, contexts: Sequence[str]) -> list[Event]:
+        """Return the events that are kept for a purpose, in order of `seq`.
+
+        Args:
+            bit: of the purpose.
+            contexts: names by code, see `Head.context_names`.
+        """
         rows = np.flatnonzero(self.purposes & np.uint32(bit))
         columns = zip(
             self.kind[rows].tolist(),
@@ -74,6 +87,7 @@ class Columns:
             self.visit[rows].tolist(),
             self.order[rows].tolist(),
             self.quantity[rows].tolist(),
+            self.context[rows].tolist(),
             strict=True,
         )
         return [
@@ -84,9 +98,38 @@ class Columns:
                 visit=visit,
                 order=order,
                 quantity=quantity,
+                context=contexts[context],
             )
-            for kind, item, time, visit, order, quantity in columns
+            for kind, item, time, visit, order, quantity, context in columns
         ]
+
+    def keeping(self, purposes: npt.NDArray[np.uint32]) -> Columns | None:
+        """Return the events with other purposes; those without one, and their ids, are gone.
+
+        Args:
+            purposes: uint32[n], bits.
+
+        Returns:
+            None when no event is left.
+        """
+        rows = np.flatnonzero(purposes)
+        if not len(rows):
+            return None
+        used, item = np.unique(self.item[rows], return_inverse=True)
+        return Columns(
+            first_seq=self.first_seq,
+            seq=self.seq[rows],
+            time=self.time[rows],
+            visit=self.visit[rows],
+            order=self.order[rows],
+            kind=self.kind[rows],
+            quantity=self.quantity[rows],
+            purposes=purposes[rows],
+            context=self.context[rows],
+            item=item.astype(np.uint8),
+            ids=tuple(self.ids[row] for row in used.tolist()),
+            oldest=int(self.time[rows].min()),
+        )
 
     def records(self) -> list[Record]:
         """Return the events one by one."""
@@ -98,6 +141,7 @@ class Columns:
             self.kind.tolist(),
             self.quantity.tolist(),
             self.purposes.tolist(),
+            self.context.tolist(),
             self.item.tolist(),
             strict=True,
         )
@@ -110,9 +154,10 @@ class Columns:
                 kind=kind,
                 quantity=quantity,
                 purposes=purposes,
+                context=context,
                 item_id=self.ids[item],
             )
-            for seq, time, visit, order, kind, quantity, purposes, item in rows
+            for seq, time, visit, order, kind, quantity, purposes, context, item in rows
         ]
 
 
@@ -120,12 +165,14 @@ def encode_row(record: Record) -> bytes:
     """Return a tail row, padded to a multiple of 128 bytes."""
     item_id = record.item_id.encode()
     fixed = _ROW.pack(
+        LAYOUT,
         record.time,
         record.visit,
         record.quantity,
         record.purposes,
         record.order,
         record.kind,
+        record.context,
         len(item_id),
     )
     return _padded(fixed + item_id, ROW_PADDING_BYTES)
@@ -136,10 +183,12 @@ def decode_row(seq: int, plain: bytes) -> Record:
 
     Raises:
         HistoryDamagedError: the row is shorter than it says.
+        HistoryVersionError: a layout of a later SDK.
     """
+    check_layout(plain)
     try:
-        time, visit, quantity, purposes, order, kind, id_bytes = _ROW.unpack_from(plain)
-        item_id = _text(plain, _ROW.size, id_bytes)
+        _, time, visit, quantity, purposes, order, kind, context, id_bytes = _ROW.unpack_from(plain)
+        (item_id,) = _texts(plain[_ROW.size :], [id_bytes])
     except (struct.error, UnicodeDecodeError, ValueError):
         raise HistoryDamagedError("a tail row does not have the layout of its format") from None
     return Record(
@@ -150,6 +199,7 @@ def decode_row(seq: int, plain: bytes) -> Record:
         kind=kind,
         quantity=quantity,
         purposes=purposes,
+        context=context,
         item_id=item_id,
     )
 
@@ -172,8 +222,8 @@ def split_full(records: Sequence[Record]) -> tuple[list[list[Record]], list[Reco
     return full, rest
 
 
-def encode_block(first_seq: int, records: Sequence[Record]) -> bytes:
-    """Return a block, padded to a multiple of 256 bytes.
+def to_columns(first_seq: int, records: Sequence[Record]) -> Columns:
+    """Return records as the columns of a block.
 
     Only what the events use gets in: an erased item id leaves the dictionary with its last event.
 
@@ -181,24 +231,48 @@ def encode_block(first_seq: int, records: Sequence[Record]) -> bytes:
         first_seq: first sequence number that the block covers.
         records: 1 to 128, in order of `seq`, all within the 128 numbers from `first_seq`.
     """
-    ids = {item_id: row for row, item_id in enumerate(dict.fromkeys(r.item_id for r in records))}
-    sets = {bits: row for row, bits in enumerate(dict.fromkeys(r.purposes for r in records))}
-    texts = [item_id.encode() for item_id in ids]
+    seq, time, visit, order, kind, quantity, purposes, context, item_ids = zip(
+        *records, strict=True
+    )
+    ids = {item_id: row for row, item_id in enumerate(dict.fromkeys(item_ids))}
+    return Columns(
+        first_seq=first_seq,
+        seq=np.array(seq, dtype=np.int64),
+        time=np.array(time, dtype=np.int64),
+        visit=np.array(visit, dtype=np.int64),
+        order=np.array(order, dtype=np.int64),
+        kind=np.array(kind, dtype=np.uint8),
+        quantity=np.array(quantity, dtype=np.float32),
+        purposes=np.array(purposes, dtype=np.uint32),
+        context=np.array(context, dtype=np.uint8),
+        item=np.array([ids[item_id] for item_id in item_ids], dtype=np.uint8),
+        ids=tuple(ids),
+        oldest=min(time),
+    )
+
+
+def encode_block(columns: Columns) -> bytes:
+    """Return a block, padded to a multiple of 256 bytes."""
+    texts = [item_id.encode() for item_id in columns.ids]
+    sets, row_of_set = np.unique(columns.purposes, return_inverse=True)
     present = np.zeros(BLOCK_SPAN, dtype=np.uint8)
-    present[[record.seq - first_seq for record in records]] = 1
+    present[columns.seq - columns.first_seq] = 1
     return _padded(
         b"".join(
             (
-                _BLOCK.pack(len(records), len(ids), len(sets), np.packbits(present).tobytes()),
-                np.array([r.time for r in records], dtype="<i8").tobytes(),
-                np.array([r.visit for r in records], dtype="<u4").tobytes(),
-                np.array([r.quantity for r in records], dtype="<f4").tobytes(),
-                np.array(list(sets), dtype="<u4").tobytes(),
-                np.array([r.order for r in records], dtype="<u2").tobytes(),
+                _BLOCK.pack(
+                    LAYOUT, len(columns), len(texts), len(sets), np.packbits(present).tobytes()
+                ),
+                columns.time.astype("<i8").tobytes(),
+                columns.visit.astype("<u4").tobytes(),
+                columns.quantity.astype("<f4").tobytes(),
+                sets.astype("<u4").tobytes(),
+                columns.order.astype("<u2").tobytes(),
                 np.array([len(text) for text in texts], dtype="<u2").tobytes(),
-                bytes([r.kind for r in records]),
-                bytes([ids[r.item_id] for r in records]),
-                bytes([sets[r.purposes] for r in records]),
+                columns.kind.tobytes(),
+                columns.context.tobytes(),
+                columns.item.tobytes(),
+                row_of_set.astype(np.uint8).tobytes(),
                 *texts,
             )
         ),
@@ -211,7 +285,9 @@ def decode_block(first_seq: int, plain: bytes) -> Columns:
 
     Raises:
         HistoryDamagedError: it does not have the layout of its format.
+        HistoryVersionError: a layout of a later SDK.
     """
+    check_layout(plain)
     try:
         return _decode_block(first_seq, plain)
     except (struct.error, UnicodeDecodeError, ValueError, IndexError):
@@ -219,7 +295,7 @@ def decode_block(first_seq: int, plain: bytes) -> Columns:
 
 
 def _decode_block(first_seq: int, plain: bytes) -> Columns:
-    n, n_ids, n_sets, bitmap = _BLOCK.unpack_from(plain)
+    _, n, n_ids, n_sets, bitmap = _BLOCK.unpack_from(plain)
     cursor = _Cursor(plain, _BLOCK.size)
     time = cursor.take("<i8", n).astype(np.int64)
     visit = cursor.take("<u4", n).astype(np.int64)
@@ -228,27 +304,26 @@ def _decode_block(first_seq: int, plain: bytes) -> Columns:
     order = cursor.take("<u2", n).astype(np.int64)
     id_bytes = cursor.take("<u2", n_ids).tolist()
     kind = cursor.take("u1", n).astype(np.uint8)
+    context = cursor.take("u1", n).astype(np.uint8)
     item = cursor.take("u1", n).astype(np.uint8)
     purposes = sets[cursor.take("u1", n)]
-    ids = []
-    start = cursor.position
-    for size in id_bytes:
-        ids.append(_text(plain, start, size))
-        start += size
-    seq = first_seq + np.flatnonzero(np.unpackbits(np.frombuffer(bitmap, dtype=np.uint8)))
-    if not len(seq) == n > 0 or item.max() >= n_ids:
+    present = np.unpackbits(np.frombuffer(bitmap, dtype=np.uint8))
+    seq = (first_seq + np.flatnonzero(present)).astype(np.int64)
+    if not len(seq) == n > 0 or item.max() >= n_ids or kind.max() >= len(KINDS):
         raise ValueError
     return Columns(
         first_seq=first_seq,
-        seq=seq.astype(np.int64),
+        seq=seq,
         time=time,
         visit=visit,
         order=order,
         kind=kind,
         quantity=quantity,
         purposes=purposes,
+        context=context,
         item=item,
-        ids=tuple(ids),
+        ids=_texts(plain[cursor.position :], id_bytes),
+        oldest=int(time.min()),
     )
 
 
@@ -266,10 +341,19 @@ class _Cursor:
         return column
 
 
-def _text(plain: bytes, start: int, size: int) -> ItemId:
-    if start + size > len(plain):
+def _texts(plain: bytes, sizes: Sequence[int]) -> tuple[ItemId, ...]:
+    """Return the texts at the start of `plain`, whose lengths in bytes are given."""
+    ends = list(accumulate(sizes, initial=0))
+    if ends[-1] > len(plain):
         raise ValueError
-    return ItemId(plain[start : start + size].decode())
+    content = plain[: ends[-1]]
+    if content.isascii():
+        # One decoding for all: half of the time that opening a long history takes goes into this.
+        text = content.decode("ascii")
+        texts = [text[start:end] for start, end in pairwise(ends)]
+    else:
+        texts = [content[start:end].decode() for start, end in pairwise(ends)]
+    return cast("tuple[ItemId, ...]", tuple(texts))
 
 
 def _padded(content: bytes, multiple: int) -> bytes:

@@ -6,14 +6,13 @@ here commits, waits or touches a file.
 
 from __future__ import annotations
 
-import hmac
 import secrets
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from shelfrank.errors import HistoryDamagedError, WrongKeyError
+from shelfrank.errors import HistoryDamagedError
 from shelfrank.history.anchor import AnchorMark
 from shelfrank.history.blocks import (
     BLOCK_SPAN,
@@ -23,102 +22,27 @@ from shelfrank.history.blocks import (
     encode_block,
     encode_row,
     split_full,
+    to_columns,
 )
 from shelfrank.history.envelope import (
     KEY_BYTES,
-    STORE_ID_BYTES,
-    DeviceKeys,
     Place,
-    RootKeys,
     SealKey,
     SealKind,
-    Secret,
     open_sealed,
     seal,
     u64,
 )
-from shelfrank.history.head import EMPTY_DIGEST, Head, KeySlot, extend_digest, head_digest
+from shelfrank.history.head import EMPTY_DIGEST, extend_digest, head_digest
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Sequence
-    from datetime import datetime
+    from collections.abc import Iterable, Sequence
 
     from shelfrank.history.events import Record
-    from shelfrank.history.keys import KeyProvider
-
-KEYS_ROW: Final = "keys"
-HEAD_ROW: Final = "head"
-
-
-class Keyset(Secret):
-    """The key slot of a history and the keys it leads to.
-
-    Args:
-        slot: as it stands in the database.
-        root: the keys of its root.
-        device: the keys that rotation leaves alone.
-    """
-
-    __slots__ = ("device", "root", "slot", "slot_bytes")
-
-    def __init__(self, slot: KeySlot, root: RootKeys, device: DeviceKeys) -> None:
-        self.slot = slot
-        self.slot_bytes = slot.to_bytes()
-        self.root = root
-        self.device = device
-
-    @property
-    def store_id(self) -> bytes:
-        """Random id of the history, 16 bytes."""
-        return self.slot.store_id
-
-    @classmethod
-    def make(cls, provider: KeyProvider) -> Keyset:
-        """Make the keys of a new history."""
-        store_id = secrets.token_bytes(STORE_ID_BYTES)
-        device = DeviceKeys(secrets.token_bytes(KEY_BYTES), store_id)
-        return cls._under_new_root(store_id, device, provider)
-
-    def rotated(self, provider: KeyProvider) -> Keyset:
-        """Return the keys under a new root; the device key stays."""
-        return self._under_new_root(self.store_id, self.device, provider)
-
-    @classmethod
-    def open(cls, slot_bytes: bytes, provider: KeyProvider) -> Keyset:
-        """Open a key slot.
-
-        Raises:
-            HistoryDamagedError: the slot is damaged.
-            KeyUnavailableError: the provider cannot give its key now.
-            WrongKeyError: it has another one.
-            HistoryRolledBackError: it has retired the key of this state.
-        """
-        slot = KeySlot.parse(slot_bytes)
-        if slot.provider != provider.name:
-            raise WrongKeyError(
-                f"history has a key from {slot.provider!r}, got one from {provider.name!r}"
-            )
-        root = RootKeys(provider.unwrap(slot.wrapped_root, slot.store_id), slot.store_id)
-        # The slot's digest holds, so its check value is the one that was written: it is the key.
-        if not hmac.compare_digest(root.check, slot.check):
-            raise WrongKeyError("the key does not open this history")
-        place = _device_key_place(slot.store_id)
-        secret = open_sealed(root.kek, slot.wrapped_device_key, place)
-        return cls(slot, root, DeviceKeys(secret, slot.store_id))
-
-    @classmethod
-    def _under_new_root(cls, store_id: bytes, device: DeviceKeys, provider: KeyProvider) -> Keyset:
-        secret = secrets.token_bytes(KEY_BYTES)
-        root = RootKeys(secret, store_id)
-        slot = KeySlot(
-            store_id=store_id,
-            provider=provider.name,
-            wrapped_root=provider.wrap(secret, store_id),
-            check=root.check,
-            wrapped_device_key=seal(root.kek, device.secret, _device_key_place(store_id)),
-        )
-        return cls(slot, root, device)
+    from shelfrank.history.frame import Frame
+    from shelfrank.history.head import Head
+    from shelfrank.history.keyset import Keyset
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +64,7 @@ class Contents:
         tail: the events of the tail, in order of `seq`.
         blocks: the readable blocks, in order of `first_seq`.
         damaged: ranges that fail authentication or are missing.
+        whole: whether both copies of key slot and head are good.
     """
 
     keyset: Keyset
@@ -148,6 +73,7 @@ class Contents:
     tail: tuple[Record, ...] = ()
     blocks: tuple[Columns, ...] = ()
     damaged: tuple[SeqRange, ...] = ()
+    whole: bool = True
 
     def __repr__(self) -> str:
         """Say the type only."""
@@ -159,58 +85,68 @@ class Contents:
         return len(self.tail) + sum(len(block) for block in self.blocks)
 
     @property
+    def oldest(self) -> int | None:
+        """Earliest time of an event that can be read, in microseconds; None without events."""
+        times = [block.oldest for block in self.blocks] + [record.time for record in self.tail]
+        return min(times, default=None)
+
+    @property
+    def lost(self) -> int:
+        """Number of events that are unreadable, or were when something was erased."""
+        return self.head.lost + max(0, self.head.live - self.readable)
+
+    @property
     def anchor_mark(self) -> AnchorMark:
         """What the anchor is to remember of this state."""
         return AnchorMark(version=self.head.version, head_digest=head_digest(self.sealed_head))
 
 
-def read_value(connection: sqlite3.Connection, name: str) -> bytes:
-    """Return a value of the table `meta`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """The rows of a history, ordered by sequence number.
 
-    Raises:
-        HistoryDamagedError: it is missing, or no bytes.
+    Attributes:
+        blocks: `first_seq`, wrapped key and sealed block of each.
+        tail: `seq` and sealed event of each.
     """
-    row = connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
-    if row is None:
-        raise HistoryDamagedError(f"the row {name!r} of the history is missing")
-    return _bytes(row[0])
+
+    blocks: Iterable[tuple[int, object, object]]
+    tail: Iterable[tuple[int, object]]
 
 
-def read_contents(connection: sqlite3.Connection, keyset: Keyset, sealed_head: bytes) -> Contents:
-    """Read and verify everything (section 11).
+def all_rows(connection: sqlite3.Connection) -> Rows:
+    """Return the rows as SQLite gives them, which it refuses when a page is corrupt."""
+    return Rows(
+        blocks=connection.execute(
+            "SELECT first_seq, wrapped_key, sealed FROM block ORDER BY first_seq"
+        ),
+        tail=connection.execute("SELECT seq, sealed FROM tail ORDER BY seq"),
+    )
+
+
+def verify_contents(frame: Frame, rows: Rows) -> Contents:
+    """Open and verify everything (section 11).
 
     A row that fails is left out and reported; the others stay readable.
 
     Raises:
-        HistoryDamagedError: the head fails authentication.
+        HistoryVersionError: a row has a layout of a later SDK.
     """
-    head = Head.open(sealed_head, keyset.root, keyset.store_id)
-    blocks, block_damage = _read_blocks(connection, keyset, head)
-    tail, tail_damage = _read_tail(connection, keyset, head)
+    keyset, head = frame.keyset, frame.head
+    blocks, block_damage = _verify_blocks(rows, keyset, head)
+    # A row that has moved into a block would still open: put back, it would count twice. Only
+    # blocks that open say where they stand: a changed number must not take the tail with it.
+    open_seqs = range(blocks[-1].first_seq + BLOCK_SPAN if blocks else 0, head.next_seq)
+    tail, tail_damage = _verify_tail(rows, keyset, head, open_seqs)
     return Contents(
         keyset=keyset,
         head=head,
-        sealed_head=sealed_head,
+        sealed_head=frame.sealed_head,
         tail=tail,
         blocks=blocks,
         damaged=(*block_damage, *tail_damage),
+        whole=frame.whole,
     )
-
-
-def write_new(connection: sqlite3.Connection, keyset: Keyset) -> None:
-    """Write the rows of an empty history into empty tables."""
-    for name in (KEYS_ROW, HEAD_ROW):
-        connection.execute("INSERT INTO meta VALUES (?, ?)", (name, b""))
-    _write_value(connection, KEYS_ROW, keyset.slot_bytes)
-
-
-def write_head(connection: sqlite3.Connection, contents: Contents, now: datetime) -> Contents:
-    """Number the commit and write its head: the last step of every writing transaction."""
-    newest = max(now, contents.head.newest_time or now)
-    head = replace(contents.head, version=contents.head.version + 1, newest_time=newest)
-    sealed = head.seal(contents.keyset.root, contents.keyset.store_id)
-    _write_value(connection, HEAD_ROW, sealed)
-    return replace(contents, head=head, sealed_head=sealed)
 
 
 def append_records(
@@ -218,30 +154,27 @@ def append_records(
 ) -> Contents:
     """Write new events: full blocks first, the rest as tail rows.
 
+    With a damaged tail they are added behind it, and no block is made: that would leave behind what
+    is damaged, which only an erasure may.
+
     Args:
         connection: inside a writing transaction.
         contents: the state that the transaction sees; its head already knows purposes and mark.
         records: numbered from the head's `next_seq`, in order.
-
-    Raises:
-        HistoryDamagedError: a tail row is damaged, so the tail cannot be moved without losing it.
     """
-    if contents.head.tail != len(contents.tail):
-        raise HistoryDamagedError(
-            f"{contents.head.tail - len(contents.tail)} of {contents.head.tail} recent events are "
-            f"damaged, so nothing can be added",
-            hint="erase the damaged events or the history",
-        )
-    full, rest = split_full([*contents.tail, *records])
+    everything = [*contents.tail, *records]
+    tail_is_whole = contents.head.tail == len(contents.tail)
+    full, rest = split_full(everything) if tail_is_whole else ([], everything)
     blocks = list(contents.blocks)
     chain = contents.head.chain
     for group in full:
-        columns, chain = _insert_block(connection, contents.keyset, group, chain)
+        columns = to_columns(group[0].seq, group)
+        chain = append_block(connection, contents.keyset, columns, chain)
         blocks.append(columns)
-    digest, fresh = contents.head.tail_digest, rest[len(contents.tail) :]
+    before, digest, fresh = contents.head.tail, contents.head.tail_digest, records
     if full:
         connection.execute("DELETE FROM tail")
-        digest, fresh = EMPTY_DIGEST, rest
+        before, digest, fresh = 0, EMPTY_DIGEST, rest
     for record in fresh:
         digest = _insert_row(connection, contents.keyset, record, digest)
     head = replace(
@@ -249,52 +182,50 @@ def append_records(
         next_seq=contents.head.next_seq + len(records),
         live=contents.head.live + len(records),
         blocks=contents.head.blocks + len(full),
-        tail=len(rest),
+        tail=before + len(fresh),
         chain=chain,
         tail_digest=digest,
     )
     return replace(contents, head=head, tail=tuple(rest), blocks=tuple(blocks))
 
 
-def _read_tail(
-    connection: sqlite3.Connection, keyset: Keyset, head: Head
+def _verify_tail(
+    rows: Rows, keyset: Keyset, head: Head, open_seqs: range
 ) -> tuple[tuple[Record, ...], list[SeqRange]]:
     records: list[Record] = []
     damaged: list[SeqRange] = []
     digest = EMPTY_DIGEST
-    # A row that has moved into a block would still open: put back, it would count twice.
-    (last_block,) = connection.execute("SELECT max(first_seq) FROM block").fetchone()
-    open_seqs = range(0 if last_block is None else last_block + BLOCK_SPAN, head.next_seq)
-    for seq, sealed in connection.execute("SELECT seq, sealed FROM tail ORDER BY seq"):
+    for seq, value in rows.tail:
         try:
+            sealed = _bytes(value)
             records.append(_open_row(keyset, seq, sealed, open_seqs))
         except HistoryDamagedError:
             damaged.append(SeqRange(first=seq, last=seq))
             continue
         digest = extend_digest(keyset.root, digest, seq, sealed)
     if not damaged and digest != head.tail_digest:
-        first = max(0, head.next_seq - BLOCK_SPAN)
+        first = open_seqs.start
         damaged.append(SeqRange(first=first, last=max(first, head.next_seq - 1)))
     return tuple(records), damaged
 
 
-def _open_row(keyset: Keyset, seq: int, sealed: object, open_seqs: range) -> Record:
+def _open_row(keyset: Keyset, seq: int, sealed: bytes, open_seqs: range) -> Record:
     if seq not in open_seqs:
         raise HistoryDamagedError("a row of the history stands where it does not belong")
     place = row_place(keyset, "tail", seq)
-    return decode_row(seq, open_sealed(keyset.root.tail, _bytes(sealed), place))
+    return decode_row(seq, open_sealed(keyset.root.tail, sealed, place))
 
 
-def _read_blocks(
-    connection: sqlite3.Connection, keyset: Keyset, head: Head
+def _verify_blocks(
+    rows: Rows, keyset: Keyset, head: Head
 ) -> tuple[tuple[Columns, ...], list[SeqRange]]:
     blocks: list[Columns] = []
     damaged: list[SeqRange] = []
     chain = EMPTY_DIGEST
-    rows = connection.execute("SELECT first_seq, wrapped_key, sealed FROM block ORDER BY first_seq")
-    for first_seq, wrapped_key, sealed in rows:
+    for first_seq, wrapped_key, value in rows.blocks:
         try:
-            blocks.append(_open_block(keyset, first_seq, _bytes(wrapped_key), _bytes(sealed)))
+            sealed = _bytes(value)
+            blocks.append(_open_block(keyset, first_seq, _bytes(wrapped_key), sealed))
         except HistoryDamagedError:
             damaged.append(SeqRange(first=first_seq, last=first_seq + BLOCK_SPAN - 1))
             continue
@@ -310,21 +241,21 @@ def _open_block(keyset: Keyset, first_seq: int, wrapped_key: bytes, sealed: byte
     return decode_block(first_seq, open_sealed(key, sealed, row_place(keyset, "block", first_seq)))
 
 
-def seal_block(keyset: Keyset, first_seq: int, plain: bytes) -> tuple[bytes, bytes]:
+def seal_block(keyset: Keyset, columns: Columns) -> tuple[bytes, bytes]:
     """Seal a block with a new key; return the wrapped key and the sealed block."""
-    secret = secrets.token_bytes(KEY_BYTES)
+    first_seq, secret = columns.first_seq, secrets.token_bytes(KEY_BYTES)
     wrapped = seal(keyset.root.kek, secret, row_place(keyset, "block-key", first_seq))
-    return wrapped, seal(SealKey(secret), plain, row_place(keyset, "block", first_seq))
+    place = row_place(keyset, "block", first_seq)
+    return wrapped, seal(SealKey(secret), encode_block(columns), place)
 
 
-def _insert_block(
-    connection: sqlite3.Connection, keyset: Keyset, group: Sequence[Record], chain: bytes
-) -> tuple[Columns, bytes]:
-    first_seq = group[0].seq
-    plain = encode_block(first_seq, group)
-    wrapped, sealed = seal_block(keyset, first_seq, plain)
-    connection.execute("INSERT INTO block VALUES (?, ?, ?)", (first_seq, wrapped, sealed))
-    return decode_block(first_seq, plain), extend_digest(keyset.root, chain, first_seq, sealed)
+def append_block(
+    connection: sqlite3.Connection, keyset: Keyset, columns: Columns, chain: bytes
+) -> bytes:
+    """Write a block behind the others; return the chain with it."""
+    wrapped, sealed = seal_block(keyset, columns)
+    connection.execute("INSERT INTO block VALUES (?, ?, ?)", (columns.first_seq, wrapped, sealed))
+    return extend_digest(keyset.root, chain, columns.first_seq, sealed)
 
 
 def _insert_row(
@@ -348,19 +279,6 @@ def row_place(keyset: Keyset, kind: SealKind, seq: int) -> Place:
     if not 0 <= seq < 2**63:
         raise HistoryDamagedError(f"a {kind} of the history has a number out of range")
     return Place(store_id=keyset.store_id, kind=kind, position=u64(seq))
-
-
-def _device_key_place(store_id: bytes) -> Place:
-    return Place(store_id=store_id, kind="device-key")
-
-
-def write_keys(connection: sqlite3.Connection, keyset: Keyset) -> None:
-    """Write the key slot."""
-    _write_value(connection, KEYS_ROW, keyset.slot_bytes)
-
-
-def _write_value(connection: sqlite3.Connection, name: str, value: bytes) -> None:
-    connection.execute("UPDATE meta SET value = ? WHERE name = ?", (value, name))
 
 
 def _bytes(value: object) -> bytes:

@@ -52,6 +52,7 @@ SCHEMA: Final = {
         "sealed BLOB NOT NULL)"
     ),
     "meta": "CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID",
+    "spare": "CREATE TABLE spare (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID",
     "tail": "CREATE TABLE tail (seq INTEGER PRIMARY KEY, sealed BLOB NOT NULL)",
 }
 
@@ -176,6 +177,11 @@ def typed_errors() -> Iterator[None]:
         raise _damaged() from None
     except OSError as error:
         raise file_error(error) from error
+
+
+def is_corrupt(error: sqlite3.DatabaseError) -> bool:
+    """Say whether SQLite found a page that contradicts itself: other pages may still be read."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_CORRUPT
 
 
 def create_file(path: Path) -> None:

@@ -16,10 +16,10 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from shelfrank.errors import HistoryDamagedError
 
-FORMAT: Final = 0
-"""Number of the history format; 0 is unreleased and may change."""
+FORMAT: Final = 1
+"""Number of the history format. From 1 on old readers stay; 0 was never released."""
 
-LABEL: Final = b"shelfrank/history/v0"
+LABEL: Final = b"shelfrank/history/v1"
 """Domain separation: nothing sealed for another use or format number opens here."""
 
 ENVELOPE_VERSION: Final = 1
@@ -35,7 +35,9 @@ OVERHEAD_BYTES: Final = HEADER_BYTES + NONCE_BYTES + TAG_BYTES
 
 STORE_ID_BYTES: Final = 16
 
-SealKind = Literal["root", "block-key", "device-key", "head", "tail", "block", "anchor", "slot"]
+SealKind = Literal[
+    "root", "block-key", "device-key", "head", "tail", "block", "anchor", "slot", "export"
+]
 
 
 class Secret:

@@ -63,3 +63,29 @@ class KeyProvider(Protocol):
         Does nothing where the provider cannot.
         """
         ...
+
+
+@runtime_checkable
+class MarkKeeper(Protocol):
+    """A provider that also remembers, outside the folder, how new the history must be (section 9).
+
+    An anchor in the folder rolls back with the folder. What is remembered here does not; it is a
+    little behind, since it is written every 256 commits, after each erasure, and when the history
+    is closed.
+    """
+
+    def remember(self, store_id: bytes, version: int) -> None:
+        """Keep the number of a commit that is durable; never less than before.
+
+        Raises:
+            KeyUnavailableError: it cannot be kept now.
+        """
+        ...
+
+    def recall(self, store_id: bytes) -> int:
+        """Return the highest number kept for this history, 0 when there is none.
+
+        Raises:
+            KeyUnavailableError: it cannot be had now.
+        """
+        ...

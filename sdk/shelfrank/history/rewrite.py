@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from shelfrank.history.blocks import Columns, decode_block, encode_block, split_full
+from shelfrank.history.blocks import Columns, split_full, to_columns
 from shelfrank.history.contents import (
     Contents,
-    Keyset,
     insert_tail,
     row_place,
     seal_block,
-    write_keys,
 )
 from shelfrank.history.envelope import open_sealed, seal
+from shelfrank.history.frame import write_keys
 from shelfrank.history.head import EMPTY_DIGEST, Head, extend_digest
 
 if TYPE_CHECKING:
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shelfrank.history.events import Record
+    from shelfrank.history.keyset import Keyset
     from shelfrank.history.visits import VisitMark
 
 Edit = Callable[[Columns], npt.NDArray[np.uint32]]
@@ -62,13 +62,14 @@ def rewrite(
         contents.head,
         generation=contents.head.generation + 1,
         live=live,
-        lost=contents.head.lost + contents.head.live - contents.readable,
+        lost=contents.lost,
         blocks=len(blocks),
         tail=len(tail),
         chain=chain,
         tail_digest=digest,
         mark=_mark_after(contents, tail, blocks),
         purposes=_purposes_after(contents.head, tail, blocks),
+        contexts=_contexts_after(contents.head, tail, blocks),
     )
     return Contents(keyset=keyset, head=head, tail=tuple(tail), blocks=tuple(blocks))
 
@@ -85,10 +86,9 @@ def _rewrite_blocks(
         if block is not None and np.array_equal(edit(block), block.purposes):
             kept.append(block)
             sealed = _rewrap(connection, contents.keyset, keyset, (first_seq, wrapped_key))
-        elif block is not None and (keep := _edited(block, edit)):
-            plain = encode_block(first_seq, keep)
-            kept.append(decode_block(first_seq, plain))
-            sealed = _replace_block(connection, keyset, first_seq, plain)
+        elif block is not None and (keep := block.keeping(edit(block))) is not None:
+            kept.append(keep)
+            sealed = _replace_block(connection, keyset, keep)
         else:
             connection.execute("DELETE FROM block WHERE first_seq = ?", (first_seq,))
             continue
@@ -109,26 +109,24 @@ def _rewrap(
     return sealed
 
 
-def _replace_block(
-    connection: sqlite3.Connection, keyset: Keyset, first_seq: int, plain: bytes
-) -> bytes:
-    wrapped, sealed = seal_block(keyset, first_seq, plain)
+def _replace_block(connection: sqlite3.Connection, keyset: Keyset, columns: Columns) -> bytes:
+    wrapped, sealed = seal_block(keyset, columns)
     connection.execute(
         "UPDATE block SET wrapped_key = ?, sealed = ? WHERE first_seq = ?",
-        (wrapped, sealed, first_seq),
+        (wrapped, sealed, columns.first_seq),
     )
     return sealed
 
 
 def _edited(columns: Columns, edit: Edit) -> list[Record]:
     pairs = zip(columns.records(), edit(columns).tolist(), strict=True)
-    return [replace(record, purposes=bits) for record, bits in pairs if bits]
+    return [record._replace(purposes=bits) for record, bits in pairs if bits]
 
 
 def _tail_columns(tail: Sequence[Record]) -> list[Columns]:
     full, rest = split_full(tail)
     groups = [*full, rest] if rest else full
-    return [decode_block(group[0].seq, encode_block(group[0].seq, group)) for group in groups]
+    return [to_columns(group[0].seq, group) for group in groups]
 
 
 def _mark_after(
@@ -140,7 +138,7 @@ def _mark_after(
         return None
     before = _in_visit(mark.visit, contents.tail, contents.blocks)
     if _in_visit(mark.visit, tail, blocks) < before:
-        return replace(mark, last_at=None)
+        return mark._replace(last_at=None)
     return mark
 
 
@@ -158,7 +156,19 @@ def _purposes_after(
         used |= record.purposes
     for block in blocks:
         used |= _all_bits(block.purposes)
-    names = [name if used & (1 << bit) else "" for bit, name in enumerate(head.purposes)]
+    return _trimmed([name if used & (1 << bit) else "" for bit, name in enumerate(head.purposes)])
+
+
+def _contexts_after(
+    head: Head, tail: Sequence[Record], blocks: Sequence[Columns]
+) -> tuple[str, ...]:
+    used = {record.context for record in tail}
+    for block in blocks:
+        used.update(np.unique(block.context).tolist())
+    return _trimmed([name if code in used else "" for code, name in enumerate(head.contexts, 1)])
+
+
+def _trimmed(names: list[str]) -> tuple[str, ...]:
     while names and not names[-1]:
         names.pop()
     return tuple(names)

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import logging
 import os
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
-from shelfrank.errors import HistoryError, HistoryRolledBackError
+from shelfrank.errors import HistoryDamagedError, HistoryError, HistoryRolledBackError
 from shelfrank.history.anchor import check_anchor, read_marks, write_mark
-from shelfrank.history.contents import (
-    HEAD_ROW,
-    KEYS_ROW,
-    Contents,
-    Keyset,
-    read_contents,
-    read_value,
-    write_head,
-    write_new,
-)
+from shelfrank.history.contents import Contents, all_rows, verify_contents
+from shelfrank.history.frame import is_still, read_frame, write_head, write_new
 from shelfrank.history.head import Head
+from shelfrank.history.keys import MarkKeeper
+from shelfrank.history.keyset import Keyset
+from shelfrank.history.recovery import surviving_rows
 
 if TYPE_CHECKING:
     import sqlite3
@@ -32,6 +28,9 @@ if TYPE_CHECKING:
     Change = Callable[[sqlite3.Connection, Contents], Contents]
 
 _log = logging.getLogger(__name__)
+
+MARK_EVERY: Final = 256
+"""Commits between two marks at the provider: it must not be asked for every event."""
 
 
 class Session:
@@ -51,6 +50,8 @@ class Session:
         self._closed = False
         # Newest commit that this object has seen, and of which history.
         self._seen: tuple[bytes, int] = (b"", 0)
+        # Newest commit that the provider is known to remember.
+        self._marked = 0
         self.known: Contents | None = None
 
     def __repr__(self) -> str:
@@ -97,7 +98,7 @@ class Session:
             with database.writing() as connection:
                 before = self._refresh(connection)
                 self._secure_anchor(before)
-                after = write_head(connection, change(connection, before), self._clock.now())
+                after = self._number(connection, change(connection, before))
         except BaseException as error:
             self.forget()
             if type(error) is HistoryError:
@@ -107,6 +108,9 @@ class Session:
             raise
         self._accept(after)
         self._anchor_commit(after)
+        rotated = after.head.generation != before.head.generation
+        if rotated or after.head.version - self._marked >= MARK_EVERY:
+            self._mark(after)
         return before, after
 
     def retire_old_keys(self) -> None:
@@ -120,6 +124,11 @@ class Session:
             slot = self._refresh(connection).keyset.slot
             self._provider.retire(slot.wrapped_root, slot.store_id)
 
+    def change_provider(self, provider: KeyProvider) -> None:
+        """Take the key from another provider, which has wrapped the present root."""
+        self._provider = provider
+        self._marked = 0
+
     def device_keyset(self) -> Keyset | None:
         """Return keys for the consent slot, or None when there is no history yet.
 
@@ -128,18 +137,43 @@ class Session:
         self.check_usable()
         if self.known is not None and self._storage.is_attached():
             return self.known.keyset
-        contents = self.read()
-        return contents.keyset if contents else None
+        database = self._storage.attach()
+        if database is None:
+            return None
+        # Only key slot and head: a choice can be read and changed however damaged the events are.
+        with database.reading() as connection:
+            return read_frame(connection, self._provider, None).keyset
 
     def declare_newest(self) -> None:
         """Make a new anchor for the history as it is."""
         database = self._storage.attach_without_anchor()
         with database.alone() as connection:
-            keyset = Keyset.open(read_value(connection, KEYS_ROW), self._provider)
-            contents = read_contents(connection, keyset, read_value(connection, HEAD_ROW))
+            contents = verify_contents(
+                read_frame(connection, self._provider, None), all_rows(connection)
+            )
             self._storage.anchor.remove()
             self._storage.anchor.create()
             self._write_mark(contents, durable=True)
+
+    def salvage(self) -> tuple[Contents, bool]:
+        """Return what can be read, page by page, and whether the anchor confirms the state.
+
+        Raises:
+            HistoryRolledBackError: it is an older state than this device has had.
+            HistoryError: there is no history, or neither copy of its frame can be read.
+        """
+        database = self._storage.attach_without_anchor()
+        with database.reading() as connection:
+            frame = read_frame(connection, self._provider, None)
+            contents = verify_contents(frame, surviving_rows(connection, frame.head.next_seq))
+            try:
+                content = self._storage.anchor.read()
+                anchored = bool(read_marks(content, frame.keyset.device, frame.keyset.store_id))
+            except HistoryDamagedError:
+                anchored = False
+            if anchored:
+                self._check_newest(contents)
+        return contents, anchored
 
     def forget(self) -> None:
         """Forget the state, but not which commit was seen."""
@@ -149,9 +183,12 @@ class Session:
         """Forget that there was a history: it was destroyed."""
         self.forget()
         self._seen = (b"", 0)
+        self._marked = 0
 
     def close(self) -> None:
         """Close the files and forget the keys."""
+        if self.known and self.known.head.version > self._marked and os.getpid() == self._pid:
+            self._mark(self.known)
         self.forget()
         self._storage.detach()
         self._closed = True
@@ -165,7 +202,7 @@ class Session:
                     keyset = Keyset.make(self._provider)
                     write_new(connection, keyset)
                     empty = Contents(keyset=keyset, head=Head())
-                    write_head(connection, empty, self._clock.now())
+                    self._number(connection, empty)
         except BaseException:
             self._storage.detach()
             raise
@@ -174,13 +211,10 @@ class Session:
     def _refresh(self, connection: sqlite3.Connection) -> Contents:
         """Return the state that a transaction sees; verified, unless it is already known."""
         known = self.known
-        slot = read_value(connection, KEYS_ROW)
-        sealed_head = read_value(connection, HEAD_ROW)
-        keyset = known.keyset if known and known.keyset.slot_bytes == slot else None
-        if known and keyset and known.sealed_head == sealed_head:
+        if known and is_still(connection, known.keyset, known.sealed_head):
             return known
-        keyset = keyset or Keyset.open(slot, self._provider)
-        contents = read_contents(connection, keyset, sealed_head)
+        frame = read_frame(connection, self._provider, known.keyset if known else None)
+        contents = verify_contents(frame, all_rows(connection))
         self._check_newest(contents)
         self._accept(contents)
         return contents
@@ -189,12 +223,23 @@ class Session:
         keyset, mark = contents.keyset, contents.anchor_mark
         # Inside the transaction nobody else can commit, so the anchor cannot run ahead meanwhile.
         check_anchor(self._storage.anchor.read(), keyset.device, keyset.store_id, mark)
+        if isinstance(self._provider, MarkKeeper):
+            self._marked = self._provider.recall(keyset.store_id)
+            if mark.version < self._marked:
+                raise HistoryRolledBackError(
+                    f"history is at commit {mark.version}, its key has already seen {self._marked}",
+                    hint="an older copy was put back; bring the newer one or erase the history",
+                )
         store_id, version = self._seen
         if store_id == keyset.store_id and mark.version < version:
             raise HistoryRolledBackError(
                 f"history is at commit {mark.version}, this process has already seen {version}",
                 hint="an older copy was put back; bring the newer one or erase the history",
             )
+
+    def _number(self, connection: sqlite3.Connection, contents: Contents) -> Contents:
+        head, sealed = write_head(connection, contents.head, contents.keyset, self._clock.now())
+        return replace(contents, head=head, sealed_head=sealed)
 
     def _accept(self, contents: Contents) -> None:
         self.known = contents
@@ -214,6 +259,17 @@ class Session:
         except OSError as error:
             # The commit is durable, so this is no reason to say that it failed.
             _log.warning("the anchor of the history cannot be written: %s", error.strerror)
+
+    def _mark(self, contents: Contents) -> None:
+        if not isinstance(self._provider, MarkKeeper):
+            return
+        try:
+            self._provider.remember(contents.keyset.store_id, contents.head.version)
+        except HistoryError as error:
+            # As with the anchor: what is behind protects less and alarms nobody.
+            _log.warning("the commit cannot be remembered: %s", type(error).__name__)
+        else:
+            self._marked = contents.head.version
 
     def _write_mark(self, contents: Contents, *, durable: bool) -> None:
         keyset = contents.keyset

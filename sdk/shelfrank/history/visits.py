@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from shelfrank.history.events import MAX_ORDER
 from shelfrank.types import VISIT_GAP
@@ -12,8 +11,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VisitMark:
+class VisitMark(NamedTuple):
     """Where the newest event stands.
 
     Attributes:
@@ -45,11 +43,14 @@ def place_next(mark: VisitMark | None, time: datetime, *, new_visit: bool) -> Vi
     """
     if mark is None:
         return VisitMark(visit=0, order=0, last_at=time)
-    if mark.last_at is not None and time < mark.last_at:
-        return mark if mark.last_at - time < VISIT_GAP else None
+    last_at = mark.last_at
+    if last_at is not None and time < last_at:
+        return mark if last_at - time < VISIT_GAP else None
     if new_visit or not mark.is_open(time):
         return VisitMark(visit=mark.visit + 1, order=0, last_at=time)
-    order = mark.order if time == mark.last_at else min(mark.order + 1, MAX_ORDER)
+    order = mark.order
+    if time != last_at and order < MAX_ORDER:
+        order += 1
     return VisitMark(visit=mark.visit, order=order, last_at=time)
 
 

@@ -35,7 +35,7 @@ def test_an_envelope_is_what_the_format_page_says() -> None:
     # Section 2 and 3 of history-format.md, written out by hand.
     header = b"\x01\x01" + b"kid1"
     nonce = b"n" * 12
-    associated = b"shelfrank/history/v0" + b"\x04tail" + bytes(range(16)) + header + b"\x00\x07"
+    associated = b"shelfrank/history/v1" + b"\x04tail" + bytes(range(16)) + header + b"\x00\x07"
     by_hand = header + nonce + AESGCM(b"k" * 32).encrypt(nonce, b"plain", associated)
 
     assert open_sealed(KEY, by_hand, PLACE) == b"plain"

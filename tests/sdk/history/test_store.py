@@ -22,7 +22,7 @@ from shelfrank.errors import (
 )
 from shelfrank.history import database
 from shelfrank.history.events import NewEvent, StoredEvent
-from shelfrank.history.store import History
+from shelfrank.history.store import History, Selection
 from shelfrank.types import Event, ItemId
 from support.histories import RANK, START, Profile, StandingClock, items_of, new_event
 
@@ -171,6 +171,34 @@ def test_a_purpose_reads_only_its_own(profile: Profile, history: History) -> Non
         assert items_of(again, "measure") == ["both", "measure only"]
 
 
+def test_an_event_remembers_where_in_the_shop_it_happened(profile: Profile) -> None:
+    places = ["", "shop", "kiosk", "shop"] * 40
+    with profile.open() as history:
+        stored = history.append(
+            [new_event(minutes=at, context=place) for at, place in enumerate(places)]
+        )
+        assert [event.context for event in stored] == places
+        assert [event.context for event in history.events(RANK)] == places
+    with profile.open() as history:
+        assert [event.context for event in history.events(RANK)] == places
+
+        history.erase(lambda event: event.event.context == "kiosk")
+
+        assert history._session.read().head.contexts == ("", "shop")  # type: ignore[union-attr] # it is not empty
+        history.append([new_event(minutes=500, context="app")])
+        kept = [place for place in places if place != "kiosk"]
+        assert [event.context for event in history.events(RANK)] == [*kept, "app"]
+
+
+def test_more_places_than_the_format_holds_are_refused_and_nothing_is_written(
+    history: History,
+) -> None:
+    with pytest.raises(ValueError, match="17 contexts"):
+        history.append([new_event(context=f"place-{number}") for number in range(17)])
+
+    assert len(history) == 0
+
+
 def test_an_event_goes_with_its_last_purpose(history: History) -> None:
     history.append(
         [new_event("both", purposes=(RANK, "measure")), new_event("rank only", minutes=1)]
@@ -253,6 +281,48 @@ def test_erasing_shows_the_purposes_of_each_event(history: History) -> None:
     history.erase(look)
 
     assert set(seen) == {frozenset({RANK, "measure"})}
+
+
+@pytest.mark.parametrize(
+    ("selection", "erased"),
+    [
+        (Selection(seqs=frozenset({0, 130, 299, 10_000})), {0, 130, 299}),
+        (Selection(item_ids=frozenset({ItemId("sku-3"), ItemId("none")})), set(range(3, 300, 7))),
+        (Selection(since=START + timedelta(minutes=290)), set(range(290, 300))),
+        (Selection(before=START + timedelta(minutes=2)), {0, 1}),
+        (
+            Selection(
+                since=START + timedelta(minutes=100),
+                before=START + timedelta(minutes=110),
+                item_ids=frozenset({ItemId("sku-3")}),
+            ),
+            {101, 108},
+        ),
+        (Selection(seqs=frozenset()), set()),
+    ],
+    ids=["numbers", "items", "since", "before", "all conditions", "none"],
+)
+def test_a_selection_erases_what_it_names(
+    profile: Profile, selection: Selection, erased: set[int]
+) -> None:
+    with profile.open() as history:
+        history.append([new_event(f"sku-{number % 7}", minutes=number) for number in range(300)])
+
+        assert history.erase_selected(selection) == len(erased)
+
+        kept = [f"sku-{number % 7}" for number in range(300) if number not in erased]
+        assert items_of(history) == kept
+        assert history.generation == bool(erased)
+    with profile.open() as history:
+        assert items_of(history) == kept
+        assert history.whole
+
+
+def test_a_selection_of_everything_by_accident_is_refused_and_none_prints_what_it_names() -> None:
+    with pytest.raises(ValueError, match="no condition"):
+        Selection()
+
+    assert CANARY not in repr(Selection(item_ids=frozenset({ItemId(CANARY)})))
 
 
 def test_the_time_of_the_newest_event_is_forgotten_with_it(history: History) -> None:
@@ -434,7 +504,7 @@ def test_every_connection_has_the_settings_of_the_format(profile: Profile) -> No
             "checkpoint_fullfsync": 1,
             "temp_store": 2,
             "application_id": int.from_bytes(b"SHFR", "big"),
-            "user_version": 0,
+            "user_version": 1,
         }
 
         found = {name: connection.execute(f"PRAGMA {name}").fetchone()[0] for name in wanted}
@@ -544,7 +614,7 @@ def test_nothing_that_prints_shows_an_item_or_a_key(profile: Profile, history: H
     contents = history._session.read()
     assert contents is not None
     record, block, event = contents.tail[0], contents.blocks[0], history.events(RANK)[0]
-    stored = StoredEvent(event=event, purposes=frozenset({RANK}))
+    stored = StoredEvent(seq=0, event=event, purposes=frozenset({RANK}))
     things = (
         history,
         history.sealer,

@@ -16,8 +16,11 @@ from shelfrank_training.cli.options import (
     source_arguments,
     source_options,
 )
+from shelfrank_training.errors import DataError
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     from shelfrank_training.aggregates import Aggregates
 
 
@@ -34,6 +37,21 @@ def _parse_time(
     except ValueError:
         raise click.BadParameter(f"{value!r} is no ISO 8601 date or time") from None
     return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def _parse_zone(
+    context: click.Context,  # noqa: ARG001 - click's signature
+    parameter: click.Parameter,  # noqa: ARG001
+    value: str | None,
+) -> ZoneInfo | None:
+    if value is None:
+        return None
+    from shelfrank_training.zones import find_zone
+
+    try:
+        return find_zone(value)
+    except DataError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 @click.command("aggregate")
@@ -91,6 +109,12 @@ def _parse_time(
 @click.option(
     "--until", callback=_parse_time, metavar="TIME", help="Leave out events at this time or later."
 )
+@click.option(
+    "--zone",
+    callback=_parse_zone,
+    metavar="NAME",
+    help="Time zone of the shop, such as Europe/Amsterdam: count items by the time of day, too.",
+)
 @source_options
 @click.option("--force", is_flag=True, help="Replace aggregates that are there already.")
 @click.option("--json", "as_json", is_flag=True, help="Print aggregates.json to stdout.")
@@ -109,6 +133,7 @@ def command(
     holdout: float,
     outcomes: float,
     until: datetime | None,
+    zone: ZoneInfo | None,
     mapped: tuple[str, ...],
     dropped: tuple[str, ...],
     max_bad_rows: float,
@@ -146,6 +171,7 @@ def command(
             now=clock_time(),
             yearly_epsilon=DEFAULT_YEARLY_EPSILON if yearly_epsilon is None else yearly_epsilon,
         ),
+        zone=zone,
         columns=read_columns(mapped, dropped),
         max_bad_rows=max_bad_rows,
         overwrite=force,
