@@ -18,7 +18,7 @@ from shelfrank.errors import (
     KeyUnavailableError,
     WrongKeyError,
 )
-from shelfrank.history import keyring
+from shelfrank.history import keyring, storage
 from shelfrank.history.keyring import KeyFile, MemoryKey
 from shelfrank.history.providers import HostSecret
 from shelfrank.history.storage import Storage
@@ -216,6 +216,24 @@ def test_the_key_goes_first_and_a_kill_after_it_leaves_nothing_that_opens(
     History.destroy_at(profile.folder, profile.key)
     with profile.open() as history:
         assert len(history) == 0
+
+
+def test_the_database_is_gone_from_the_disk_before_its_anchor_goes(
+    profile: Profile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Names may reach the disk in any order: a database that stays without its anchor alarms."""
+    fill(profile, 3)
+    there: list[tuple[bool, bool]] = []
+    monkeypatch.setattr(
+        storage,
+        "sync_folder",
+        lambda _: there.append((profile.database.exists(), profile.anchor.exists())),
+    )
+
+    with profile.open() as history:
+        history.destroy()
+
+    assert there == [(False, True), (False, False)]
 
 
 def _killed(*_: object) -> None:

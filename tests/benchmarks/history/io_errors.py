@@ -258,6 +258,6 @@ if __name__ == "__main__":
         name="I/O errors",
         doc=__doc__,
         count=0,
-        guards=("errors", "whole-writes", "retire-after-commit"),
+        guards=("errors", "retire-after-commit"),
         parts=tuple(OPERATIONS),
     )

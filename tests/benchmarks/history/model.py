@@ -53,4 +53,4 @@ def campaign(options: Options, tally: Tally) -> None:
 
 
 if __name__ == "__main__":
-    main(campaign, name="model", doc=__doc__, count=2000, guards=("fresh-state", "chain"))
+    main(campaign, name="model", doc=__doc__, count=2000, guards=("fresh-state",))

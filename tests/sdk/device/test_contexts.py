@@ -20,18 +20,20 @@ if TYPE_CHECKING:
     from shelfrank import Device
 
 
-def bundle(*, rank: Sequence[str], offers: Sequence[str] = ("shop",)) -> bytes:
+def bundle(*, rank: Sequence[str]) -> bytes:
+    return corner_shop.bundle_bytes(policy=policy(rank=rank))
+
+
+def policy(*, rank: Sequence[str]) -> bytes:
     data = policy_data()
     head = data["policy"]
     assert isinstance(head, dict)
     head["contexts"] = ["kiosk", "shop"]
     data["purpose"] = [
         purpose_data(contexts=list(rank)),
-        purpose_data(
-            id="sort_offers", area="marketing", surfaces=["offers"], contexts=list(offers)
-        ),
+        purpose_data(id="sort_offers", area="marketing", surfaces=["offers"], contexts=["shop"]),
     ]
-    return corner_shop.bundle_bytes(policy=to_toml(data))
+    return to_toml(data)
 
 
 @pytest.fixture
@@ -64,8 +66,7 @@ def test_a_place_that_a_purpose_lists_no_longer_is_not_used_and_goes_at_the_next
         device.record("purchase", TEA, context="kiosk")
         device.record("purchase", MILK)
 
-    home.bundle = bundle(rank=["shop"])
-    with home.open() as device:
+    with home.open(policy=policy(rank=["shop"])) as device:
         # Narrower terms need no new yes.
         assert RANK_PURPOSE in device.consent.given()
         assert kept(device) == [MILK]

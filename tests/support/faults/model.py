@@ -18,7 +18,13 @@ from typing import TYPE_CHECKING, ClassVar
 from unittest.mock import patch
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
 
 from shelfrank.errors import HistoryError
 from shelfrank.history import frame, session
@@ -52,6 +58,11 @@ MOMENTS = {
     "before the mark": (KeyFile, "remember"),
 }
 """Where a process dies: at the call of this function."""
+
+
+def can_fork(_: object) -> bool:
+    """Say whether this system can: without it there is no other process that dies."""
+    return hasattr(os, "fork")
 
 
 @dataclass(frozen=True)
@@ -142,11 +153,13 @@ class HistoryMachine(RuleBasedStateMachine):
 
     # What happens to it.
 
+    @precondition(can_fork)
     @rule(item=items, moment=st.sampled_from(sorted(MOMENTS)))
     def die_while_erasing(self, item: str, moment: str) -> None:
         after = [row for row in self.rows if row.event.item_id != item]
         self._die(moment, lambda history: history.erase(lambda s: s.event.item_id == item), after)
 
+    @precondition(can_fork)
     @rule(moment=st.sampled_from(sorted(MOMENTS)))
     def die_while_appending(self, moment: str) -> None:
         # An event of no purpose of ours: the list need not know its visit.
@@ -176,6 +189,7 @@ class HistoryMachine(RuleBasedStateMachine):
         if code == DONE or durable:
             self.rows = rows_after
 
+    @precondition(can_fork)
     @rule(batch=st.lists(items, min_size=1, max_size=2))
     def write_in_another_process(self, batch: list[str]) -> None:
         def work(_: Say) -> None:
