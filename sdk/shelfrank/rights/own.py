@@ -74,6 +74,7 @@ class OwnEvent:
         day_only: whether only the day of `time` is known; then it stands for that day everywhere.
         quantity: how many; 1 where none is kept.
         visit: ordinal of the visit, growing with time.
+        context: where in the shop it happened, a context of the policy; "" where none is kept.
         purposes: what it is kept for.
     """
 
@@ -85,6 +86,7 @@ class OwnEvent:
     day_only: bool
     quantity: float
     visit: int
+    context: str
     purposes: frozenset[str]
 
     def __repr__(self) -> str:
@@ -376,6 +378,7 @@ class OwnHistory:
             day_only=is_day_only(event.time, stored.purposes, self._device.policy),
             quantity=event.quantity,
             visit=event.visit,
+            context=event.context,
             purposes=stored.purposes,
         )
 
