@@ -76,6 +76,7 @@ class OwnEvent:
         day_only: whether only the day of `time` is known; then it stands for that day everywhere.
         quantity: how many; 1 where none is kept.
         visit: ordinal of the visit, growing with time.
+        context: where in the shop it happened, a context of the policy; "" where none is kept.
         purposes: what it is kept for.
     """
 
@@ -87,6 +88,7 @@ class OwnEvent:
     day_only: bool
     quantity: float
     visit: int
+    context: str
     purposes: frozenset[str]
 
     def __repr__(self) -> str:
@@ -422,6 +424,7 @@ class OwnHistory:
             day_only=is_day_only(event.time, stored.purposes, self._device.policy),
             quantity=event.quantity,
             visit=event.visit,
+            context=event.context,
             purposes=stored.purposes,
         )
 
