@@ -78,6 +78,8 @@ class Event:
         visit: ordinal of the visit on this device, growing with time, from 0.
         order: position inside the visit, growing with time, from 0; equal means unordered.
         quantity: how many; 1 where it makes no sense.
+        context: where in the shop it happened, a name of the policy such as ``kiosk``; "" where
+            nothing was said.
     """
 
     kind: Kind
@@ -86,6 +88,7 @@ class Event:
     visit: int
     order: int
     quantity: float = 1.0
+    context: str = ""
 
     def __repr__(self) -> str:
         """Say the kind only: an item id must not reach a log or a traceback."""

@@ -32,6 +32,7 @@ def past_event(  # noqa: PLR0913 - every field of an event, with a value that do
     order: int = 0,
     quantity: float = 1.0,
     purposes: tuple[str, ...] = (RANK,),
+    context: str = "",
 ) -> PastEvent:
     """Return an event of another device, `hours` after the start."""
     return PastEvent(
@@ -42,6 +43,7 @@ def past_event(  # noqa: PLR0913 - every field of an event, with a value that do
         order=order,
         quantity=quantity,
         purposes=frozenset(purposes),
+        context=context,
     )
 
 

@@ -43,11 +43,13 @@ def place_events(
         The state with the new mark and purposes in its head, and the records.
 
     Raises:
-        ValueError: more purposes than a history keeps.
+        ValueError: more purposes or contexts than a history keeps.
     """
     # Few sets of purposes stand beside many events.
     sets = {event.purposes for event in events}
     head = contents.head.with_purposes(frozenset().union(*sets))
+    head = head.with_contexts({event.context for event in events})
+    codes = {name: code for code, name in enumerate(head.context_names)}
     bits = {purposes: head.bits_of(purposes) for purposes in sets}
     times = [to_microseconds(event.stored_time) for event in events]
     mark = head.mark
@@ -67,6 +69,7 @@ def place_events(
         [KIND_CODES[event.kind] for event in events],
         np.array([event.quantity for event in events], dtype=np.float32).tolist(),
         [bits[event.purposes] for event in events],
+        [codes[event.context] for event in events],
         [event.item_id for event in events],
     )
     records = list(map(Record._make, zip(*columns, strict=True)))
@@ -76,7 +79,9 @@ def place_events(
 def stored_event(record: Record, head: Head) -> StoredEvent:
     """Return a record as callers see it."""
     return StoredEvent(
-        seq=record.seq, event=record.to_event(), purposes=head.names_of(record.purposes)
+        seq=record.seq,
+        event=record.to_event(head.context_names),
+        purposes=head.names_of(record.purposes),
     )
 
 
@@ -86,10 +91,11 @@ class Records(Sequence[Event]):
     To make 128 events takes as long as to store them, and a device that records asks for none.
     """
 
-    __slots__ = ("_records",)
+    __slots__ = ("_contexts", "_records")
 
-    def __init__(self, records: Sequence[Record]) -> None:
+    def __init__(self, records: Sequence[Record], contexts: Sequence[str]) -> None:
         self._records = records
+        self._contexts = contexts
 
     def __repr__(self) -> str:
         """Say the number only."""
@@ -106,25 +112,26 @@ class Records(Sequence[Event]):
 
     def __getitem__(self, index: int | slice) -> Event | Sequence[Event]:
         if isinstance(index, slice):
-            return Records(self._records[index])
-        return self._records[index].to_event()
+            return Records(self._records[index], self._contexts)
+        return self._records[index].to_event(self._contexts)
 
 
 def build_view(contents: Contents, purpose: str) -> tuple[Event, ...]:
     """Return the events kept for a purpose, oldest first."""
-    bit = contents.head.bits_of([purpose])
-    events = [event for block in contents.blocks for event in block.events(bit)]
-    events += [record.to_event() for record in contents.tail if record.purposes & bit]
+    bit, names = contents.head.bits_of([purpose]), contents.head.context_names
+    events = [event for block in contents.blocks for event in block.events(bit, names)]
+    events += [record.to_event(names) for record in contents.tail if record.purposes & bit]
     # Events written late stand at the end of the rows, but belong between older ones.
     events.sort(key=_by_place)
     return tuple(events)
 
 
 def extend_view(
-    view: tuple[Event, ...], records: Sequence[Record], bits: int
+    view: tuple[Event, ...], records: Sequence[Record], purpose: str, head: Head
 ) -> tuple[Event, ...] | None:
     """Return a view with new records, or None when one of them belongs before its end."""
-    fresh = [record.to_event() for record in records if record.purposes & bits]
+    bits, names = head.bits_of([purpose]), head.context_names
+    fresh = [record.to_event(names) for record in records if record.purposes & bits]
     if view and any(_by_place(event) < _by_place(view[-1]) for event in fresh):
         return None
     return view + tuple(fresh)

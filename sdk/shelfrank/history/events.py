@@ -6,9 +6,12 @@ import math
 import struct
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from shelfrank.types import KIND_CODES, KINDS, Event, ItemId, Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 MAX_ITEM_ID_BYTES: Final = 512
 """In UTF-8. Real ids have up to 40; the bound keeps one event from filling a block."""
@@ -37,6 +40,7 @@ class NewEvent:
         stored_time: aware; `time` as coarse as the policy says. This is what is kept.
         quantity: finite; kept with 32-bit precision.
         purposes: under which purposes it may be used; at least one.
+        context: where in the shop it happened, or "".
     """
 
     kind: Kind
@@ -45,6 +49,7 @@ class NewEvent:
     stored_time: datetime
     quantity: float = 1.0
     purposes: frozenset[str]
+    context: str = ""
 
     def __repr__(self) -> str:
         """Say the kind only: an item id must not reach a log or a traceback."""
@@ -63,6 +68,7 @@ class PastEvent:
         order: position in the visit, 0 to 65,535.
         quantity: finite; kept with 32-bit precision.
         purposes: under which it may be used here; at least one.
+        context: where in the shop it happened, or "".
     """
 
     kind: Kind
@@ -72,6 +78,7 @@ class PastEvent:
     order: int
     quantity: float
     purposes: frozenset[str]
+    context: str = ""
 
     def __repr__(self) -> str:
         """Say the kind only."""
@@ -111,6 +118,7 @@ class Record(NamedTuple):
         kind: code, see `KIND_CODES`.
         quantity: exactly representable in 32 bits.
         purposes: bit i stands for the i-th purpose of the head; never 0.
+        context: 0 for none, else the head's context of that number, counted from 1.
         item_id: the shop's key.
     """
 
@@ -121,14 +129,19 @@ class Record(NamedTuple):
     kind: int
     quantity: float
     purposes: int
+    context: int
     item_id: ItemId
 
     def __repr__(self) -> str:
         """Say the sequence number only."""
         return f"<Record {self.seq}>"
 
-    def to_event(self) -> Event:
-        """Return the event as callers see it."""
+    def to_event(self, contexts: Sequence[str]) -> Event:
+        """Return the event as callers see it.
+
+        Args:
+            contexts: names by code, see `Head.context_names`.
+        """
         return Event(
             kind=KINDS[self.kind],
             item_id=self.item_id,
@@ -136,6 +149,7 @@ class Record(NamedTuple):
             visit=self.visit,
             order=self.order,
             quantity=self.quantity,
+            context=contexts[self.context],
         )
 
 
@@ -172,6 +186,7 @@ def check_past_event(event: PastEvent) -> None:
             stored_time=event.stored_time,
             quantity=event.quantity,
             purposes=event.purposes,
+            context=event.context,
         )
     )
     if not (0 <= event.visit <= MAX_PAST_VISIT and 0 <= event.order <= MAX_ORDER):

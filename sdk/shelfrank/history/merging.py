@@ -66,15 +66,22 @@ def merge_events(
     head = state.head.with_purposes(
         {name for purposes in [*names.values(), *(e.purposes for e in fresh)] for name in purposes}
     )
-    bits = {before: head.bits_of(purposes) for before, purposes in names.items()}
+    before = contents.head.context_names
+    head = head.with_contexts({before[record.context] for record in own})
+    head = head.with_contexts({event.context for event in fresh})
+    bits = {one: head.bits_of(purposes) for one, purposes in names.items()}
     laid = [
-        _moved(record, own_visits[record.visit], bits[record.purposes])
+        record._replace(
+            visit=own_visits[record.visit],
+            purposes=bits[record.purposes],
+            context=head.context_names.index(before[record.context]),
+        )
         for record in (own if moved else [])
     ]
     laid += [_placed(event, other_visits[event.visit], head) for event in fresh]
     # The order of rows says nothing; in that of visits, blocks are nearly in order of time.
     laid.sort(key=lambda record: (record.visit, record.order))
-    numbered = [_numbered(record, head.next_seq + place) for place, record in enumerate(laid)]
+    numbered = [record._replace(seq=seq) for seq, record in enumerate(laid, start=head.next_seq)]
     mark = _mark_after(contents.head.mark, own_visits, numbered)
     return append_records(connection, replace(state, head=replace(head, mark=mark)), numbered)
 
@@ -173,19 +180,6 @@ def _key_of_event(event: PastEvent) -> Key:
     return KIND_CODES[event.kind], event.item_id, time, to_float32(event.quantity)
 
 
-def _moved(record: Record, visit: int, purposes: int) -> Record:
-    return Record(
-        seq=record.seq,
-        time=record.time,
-        visit=visit,
-        order=record.order,
-        kind=record.kind,
-        quantity=record.quantity,
-        purposes=purposes,
-        item_id=record.item_id,
-    )
-
-
 def _placed(event: PastEvent, visit: int, head: Head) -> Record:
     return Record(
         seq=0,
@@ -195,18 +189,6 @@ def _placed(event: PastEvent, visit: int, head: Head) -> Record:
         kind=KIND_CODES[event.kind],
         quantity=to_float32(event.quantity),
         purposes=head.bits_of(event.purposes),
+        context=head.context_names.index(event.context),
         item_id=event.item_id,
-    )
-
-
-def _numbered(record: Record, seq: int) -> Record:
-    return Record(
-        seq=seq,
-        time=record.time,
-        visit=record.visit,
-        order=record.order,
-        kind=record.kind,
-        quantity=record.quantity,
-        purposes=record.purposes,
-        item_id=record.item_id,
     )

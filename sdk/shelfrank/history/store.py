@@ -289,7 +289,8 @@ class History:
             What was stored, in the order given; each event is made when it is asked for.
 
         Raises:
-            ValueError: the format cannot hold an event (see `check_event`), or over 32 purposes.
+            ValueError: the format cannot hold an event (see `check_event`), or over 32 purposes or
+                16 contexts.
             HistoryDamagedError: the newest rows are damaged, so nothing can be added.
         """
         for event in events:
@@ -309,7 +310,8 @@ class History:
             before, after = self._session.write(change)
             self._new_visit = False
             self._extend_views(before, after, stored)
-        return Records([record for _, record in sorted(zip(order, stored, strict=True))])
+        returned = [record for _, record in sorted(zip(order, stored, strict=True))]
+        return Records(returned, after.head.context_names)
 
     def new_visit(self) -> None:
         """Let the next event start a visit, in this process; writes nothing."""
@@ -373,7 +375,8 @@ class History:
             How many were stored.
 
         Raises:
-            ValueError: the format cannot hold an event (see `check_event`), or over 32 purposes.
+            ValueError: the format cannot hold an event (see `check_event`), or over 32 purposes or
+                16 contexts.
             HistoryDamagedError: events here are damaged, so they cannot be compared.
             KeyUnavailableError: as in `erase`.
         """
@@ -547,7 +550,7 @@ class History:
         if self._viewed is not before:
             return
         extended = {
-            purpose: extend_view(view, records, after.head.bits_of([purpose]))
+            purpose: extend_view(view, records, purpose, after.head)
             for purpose, view in self._views.items()
         }
         self._viewed = after

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from shelfrank.bundle.archive import Container
@@ -88,20 +88,25 @@ class Takeaway:
     catalog: Catalog | None
     created: datetime
     language: Language
+    _abouts: dict[ItemId, tuple[str | None, str | None]] = field(
+        default_factory=dict, init=False, compare=False
+    )
 
     def __repr__(self) -> str:
         """Say the type only."""
         return "<Takeaway>"
 
-    def title(self, item_id: ItemId) -> str | None:
-        """Return an item's title, where the catalog knows one."""
-        row = None if self.catalog is None else self.catalog.index_of(item_id)
-        return None if self.catalog is None or row is None else self.catalog.title(row)
+    def about(self, item_id: ItemId) -> tuple[str | None, str | None]:
+        """Return title and category of an item, each None where the catalog knows none."""
+        if item_id not in self._abouts:
+            self._abouts[item_id] = self._look_up(item_id)
+        return self._abouts[item_id]
 
-    def category(self, item_id: ItemId) -> str | None:
-        """Return an item's category, where the catalog knows one."""
+    def _look_up(self, item_id: ItemId) -> tuple[str | None, str | None]:
         row = None if self.catalog is None else self.catalog.index_of(item_id)
-        return None if self.catalog is None or row is None else self.catalog.category(row)
+        if self.catalog is None or row is None:
+            return None, None
+        return self.catalog.title(row), self.catalog.category(row)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +120,7 @@ class BroughtEvent:
         visit: ordinal on the device it comes from.
         order: position in the visit.
         quantity: 0 or more, finite in 32 bits.
+        context: where in the shop it happened, at most 64 bytes, or "".
     """
 
     kind: Kind
@@ -123,6 +129,7 @@ class BroughtEvent:
     visit: int
     order: int
     quantity: float
+    context: str = ""
 
     def __repr__(self) -> str:
         """Say the kind only."""

@@ -32,6 +32,8 @@ _STYLE: Final = (
 )
 _CONTENT_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
 
+# Letters, figures and what stands between them in ids and dates.
+_PLAIN: Final = re.compile(r"[\w .,:;/+-]*")
 # What HTML forbids in text; whatever wrote it into an id or a title, it must not end the page.
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff]")
 
@@ -127,12 +129,13 @@ def _event_row(
     takeaway: Takeaway, stored: StoredEvent, titles: dict[str, str], words: Words
 ) -> tuple[str, ...]:
     event = stored.event
+    title, category = takeaway.about(event.item_id)
     return (
         _moment(event.time, words),
         words.kinds[event.kind],
-        takeaway.title(event.item_id) or "",
+        title or "",
         event.item_id,
-        takeaway.category(event.item_id) or "",
+        category or "",
         f"{event.quantity:g}",
         "; ".join(sorted(titles[name] for name in stored.purposes)),
     )
@@ -172,4 +175,7 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 
 def _text(text: str) -> str:
     """Return text that means itself in HTML, whatever it is."""
+    # Most of a long history needs nothing, and half of the time would go into finding that out.
+    if _PLAIN.fullmatch(text):
+        return text
     return html.escape(_CONTROL.sub("\ufffd", text), quote=True)

@@ -22,6 +22,7 @@ from shelfrank.history.events import (
     item_id_bytes,
     to_float32,
 )
+from shelfrank.history.head import MAX_NAME_BYTES
 from shelfrank.rights.exported import (
     ACTIVITIES,
     ACTIVITY_OF_KIND,
@@ -148,8 +149,17 @@ def _event(value: object, place: int) -> BroughtEvent:
         raise ExportDamagedError(
             f"event {place + 1} of the export has a visit, order or quantity out of range"
         )
+    context = fields.get("channel", "")
+    if not isinstance(context, str) or not _is_name(context):
+        raise ExportDamagedError(f"event {place + 1} of the export has a channel that is none")
     return BroughtEvent(
-        kind=kind, item_id=ItemId(sku), time=time, visit=visit, order=order, quantity=quantity
+        kind=kind,
+        item_id=ItemId(sku),
+        time=time,
+        visit=visit,
+        order=order,
+        quantity=quantity,
+        context=context,
     )
 
 
@@ -157,6 +167,13 @@ def _is_item_id(text: str) -> bool:
     try:
         return 1 <= item_id_bytes(ItemId(text)) <= MAX_ITEM_ID_BYTES
     except ValueError:
+        return False
+
+
+def _is_name(text: str) -> bool:
+    try:
+        return len(text.encode()) <= MAX_NAME_BYTES
+    except UnicodeEncodeError:
         return False
 
 

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from shelfrank.history.events import StoredEvent
     from shelfrank.rights.exported import ChoiceNow, Takeaway
 
+# One for all rows: to make one takes as long as to use it.
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
+
 # ActivityStreams names what it can; what it cannot say stands under names of this format.
 CONTEXT: Final = [
     "https://www.w3.org/ns/activitystreams",
@@ -42,6 +45,7 @@ CONTEXT: Final = [
         "visit": "export:visit",
         "order": "export:order",
         "purpose": "export:purpose",
+        "channel": "export:channel",
     },
 ]
 
@@ -93,43 +97,47 @@ def _activities(takeaway: Takeaway) -> bytes:
 def _listing(head: Mapping[str, object], name: str, rows: Iterable[Mapping[str, object]]) -> bytes:
     """Return an object whose last member is a list with a line for each entry."""
     top = json.dumps(head, ensure_ascii=False, indent=1)[:-2]
-    lines = ",\n".join(json.dumps(row, ensure_ascii=False, allow_nan=False) for row in rows)
+    lines = ",\n".join(map(_ENCODER.encode, rows))
     return f'{top},\n "{name}": [\n{lines}\n]}}\n'.encode()
 
 
 def _readable(takeaway: Takeaway, stored: StoredEvent) -> dict[str, object]:
     event = stored.event
-    title, category = takeaway.title(event.item_id), takeaway.category(event.item_id)
+    title, category = takeaway.about(event.item_id)
     return {
         "time": written_time(event.time),
         "kind": event.kind,
         "item_id": event.item_id,
-        **({} if title is None else {"title": title}),
-        **({} if category is None else {"category": category}),
+        **_known(title=title, category=category),
         "quantity": _number(event.quantity),
         "visit": event.visit,
         "order": event.order,
         "purposes": sorted(stored.purposes),
+        **({"context": event.context} if event.context else {}),
     }
 
 
 def _activity(takeaway: Takeaway, stored: StoredEvent) -> dict[str, object]:
     event = stored.event
-    title, category = takeaway.title(event.item_id), takeaway.category(event.item_id)
+    title, category = takeaway.about(event.item_id)
     return {
         "type": ACTIVITY_OF_KIND[event.kind],
         "published": written_time(event.time),
         "object": {
             "type": "Product",
             "sku": event.item_id,
-            **({} if title is None else {"name": title}),
-            **({} if category is None else {"category": category}),
+            **_known(name=title, category=category),
         },
         "quantity": _number(event.quantity),
         "visit": event.visit,
         "order": event.order,
         "purpose": sorted(stored.purposes),
+        **({"channel": event.context} if event.context else {}),
     }
+
+
+def _known(**texts: str | None) -> dict[str, str]:
+    return {name: text for name, text in texts.items() if text is not None}
 
 
 def _choice(now: ChoiceNow) -> dict[str, object]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -213,6 +215,59 @@ def test_a_killed_merge_leaves_what_was(profile: Profile, monkeypatch: pytest.Mo
 
     with profile.open() as history:
         assert items_of(history) == ["mine"]
+
+
+# Merges one older event, and dies without warning at the named place of the named module.
+MERGER = """
+import os, sys
+from importlib import import_module
+from pathlib import Path
+from support.exports import past_event
+from support.histories import Profile
+root, module, name = Path(sys.argv[1]), import_module(sys.argv[2]), sys.argv[3]
+with Profile(root).open() as history:
+    owner, _, attribute = name.rpartition(".")
+    place = getattr(module, owner) if owner else module
+    setattr(place, attribute, lambda *_, **__: os._exit(9))
+    history.merge([past_event("theirs", hours=-1)])
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("module", "place", "after"),
+    [
+        ("merging", "append_records", ["mine"]),
+        ("session", "write_head", ["mine"]),
+        ("session", "Session._anchor_commit", ["theirs", "mine"]),
+        ("session", "Session.retire_old_keys", ["theirs", "mine"]),
+    ],
+    ids=["rows erased", "rows written", "committed", "anchored"],
+)
+def test_a_merge_killed_at_any_step_leaves_the_old_or_the_new_state_and_one_key(
+    profile: Profile, tmp_path: Path, module: str, place: str, after: list[str]
+) -> None:
+    with profile.open() as history:
+        history.append([new_event("mine")])
+    size = profile.key_path.stat().st_size
+
+    done = subprocess.run(  # noqa: S603 - our own interpreter
+        [sys.executable, "-c", MERGER, str(tmp_path), f"shelfrank.history.{module}", place],
+        env={"PYTHONPATH": ":".join(sys.path)},
+        check=False,
+        timeout=60,
+    )
+
+    assert done.returncode == 9
+    with profile.open() as history:
+        assert items_of(history) == after
+        assert (history.damaged, history.lost) == ((), 0)
+        history.append([new_event("later", minutes=40)])
+        assert items_of(history) == [*after, "later"]
+    # A second key, where the old state has it still, goes with the next rotation or opening.
+    with profile.open() as history:
+        assert items_of(history) == [*after, "later"]
+    assert profile.key_path.stat().st_size == size
 
 
 def test_another_process_sees_what_was_merged(profile: Profile) -> None:

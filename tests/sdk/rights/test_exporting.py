@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shelfrank import Device
 from shelfrank.bundle.archive import read_members
 from shelfrank.consent.purposes import GRANULARITIES
 from shelfrank.consent.rules import Status
@@ -27,7 +28,7 @@ from shelfrank.rights.reading import read_export
 from shelfrank.rights.words import WORDS
 from shelfrank.rights.writing import write_export
 from shelfrank.types import KINDS, LANGUAGES, RANK_PURPOSE
-from support.corner_shop import BREAD, MILK, TEA
+from support.corner_shop import BREAD, MILK, TEA, TRUST
 from support.exports import export_of, history_of, past_event, takeaway
 from support.histories import START, Profile, new_event
 from support.home import SECRET, Home, grant
@@ -36,13 +37,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from shelfrank import Device
     from shelfrank.history.events import PastEvent
     from shelfrank.types import Language
 
 PARTS = ["choices.json", "history.json", "history.jsonld", "manifest.json", "readme.html"]
 OFFERS = "sort_offers"
 HOUR = timedelta(hours=1)
+BY_HEART = "correct horse"
 
 
 @pytest.fixture
@@ -226,6 +227,20 @@ def test_without_bundle_and_policy_events_keep_their_ids(
     ]
     assert "title" not in parts["history.json"]
     assert TEA in parts["readme.html"]
+
+
+def test_a_guest_at_a_kiosk_takes_the_session_along_and_nothing_stays(
+    home: Home, tmp_path: Path
+) -> None:
+    with Device.open(None, bundle=home.bundle, trust=TRUST, clock=home.clock) as guest:
+        grant(guest)
+        guest.record("view", TEA)
+        assert guest.history.export(tmp_path / "mine", passphrase=BY_HEART).events == 1
+
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+    with home.open() as own:
+        grant(own)
+        assert own.history.import_(tmp_path / "mine", passphrase=BY_HEART).stored == 1
 
 
 def test_damaged_events_are_left_out_and_counted(tmp_path: Path) -> None:

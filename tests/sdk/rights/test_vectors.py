@@ -42,6 +42,7 @@ def golden_events() -> list[PastEvent]:
             order=at % 2,
             quantity=1 + at / 4,
             purposes=("measure", "rank_products") if at % 2 else ("rank_products",),
+            context="kiosk" if at == 3 else "",
         )
         for at, kind in enumerate(KINDS)
     ]
@@ -49,7 +50,8 @@ def golden_events() -> list[PastEvent]:
 
 def as_lines(events: tuple[BroughtEvent, ...]) -> list[str]:
     return [
-        f"{e.kind} {e.item_id!a} {e.time:%Y-%m-%dT%H:%M} {e.visit} {e.order} {e.quantity}"
+        f"{e.kind} {e.item_id!a} {e.time:%Y-%m-%dT%H:%M} {e.visit} {e.order} {e.quantity} "
+        f"{e.context!r}"
         for e in events
     ]
 

@@ -90,6 +90,20 @@ def read_policy(path: Path) -> Policy:
     return Policy.parse(data)
 
 
+def known_presets(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuse a law preset that does not exist: on the command line it is a slip.
+
+    Raises:
+        click.BadParameter: there is no such preset.
+    """
+    from shelfrank.consent.presets import preset_ids
+
+    for preset_id in value:
+        if preset_id not in preset_ids():
+            raise click.BadParameter(f"{preset_id!r} is not one of {', '.join(preset_ids())}")
+    return value
+
+
 def clock_time() -> datetime:
     """Return the present moment, UTC: the one place where training looks at a clock."""
     return datetime.now(UTC)  # noqa: TID251 - the command line is where the time comes from
