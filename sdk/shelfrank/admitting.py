@@ -41,15 +41,18 @@ class Door:
         self._now = now
         # An import asks about the same items and days again and again.
         self._items: dict[ItemId, DropReason | None] = {}
-        self._events: dict[tuple[Kind, datetime], Admitted | DropReason] = {}
+        self._events: dict[tuple[Kind, str, datetime], Admitted | DropReason] = {}
 
-    def admit(self, kind: Kind, item_id: ItemId, time: datetime) -> Admitted | DropReason:
+    def admit(
+        self, kind: Kind, item_id: ItemId, time: datetime, *, context: str
+    ) -> Admitted | DropReason:
         """Decide about one event.
 
         Args:
             kind: of the event.
             item_id: the shop's key.
             time: aware.
+            context: the area or channel it happened in.
         """
         if self._policy is None:
             return "no_policy"
@@ -62,7 +65,8 @@ class Door:
             category = None if row is None else self._catalog.category(row)
             refused = admit_item(self._policy, known=row is not None, category=category)
             self._items[item_id] = refused
-        if (kind, time) not in self._events:
-            admitted = admit_event(self._policy, self._given, kind, time=time, now=self._now)
-            self._events[kind, time] = admitted
-        return self._items[item_id] or self._events[kind, time]
+        if (kind, context, time) not in self._events:
+            self._events[kind, context, time] = admit_event(
+                self._policy, self._given, kind, context=context, time=time, now=self._now
+            )
+        return self._items[item_id] or self._events[kind, context, time]

@@ -19,6 +19,7 @@ from shelfrank.bundle.verify import verify_bundle
 from shelfrank.clock import SystemClock
 from shelfrank.consent.admission import Admitted
 from shelfrank.consent.engine import Consent
+from shelfrank.consent.purposes import DEFAULT_CONTEXT
 from shelfrank.consent.store import FileChoiceStore, MemoryChoiceStore
 from shelfrank.errors import ConsentError, HistoryError, ModelMismatchError, RuntimeGuardError
 from shelfrank.frames import tells_no_locals
@@ -243,6 +244,7 @@ class Device:
         quantity: float = 1.0,
         time: datetime | None = None,
         visit: Literal["current", "new"] = "current",
+        context: str = DEFAULT_CONTEXT,
     ) -> Stored | Dropped:
         """Keep one event, if the shopper permits it; durable when this returns `Stored`.
 
@@ -252,6 +254,8 @@ class Device:
             quantity: how many; kept only where a purpose keeps quantities.
             time: aware; None takes now. It is kept as coarse as the policy says.
             visit: ``new`` starts a visit with this event; otherwise 30 minutes without one do.
+            context: the area or channel it happened in, one the policy lists, such as ``kiosk``. It
+                is kept for purposes that list it, and only they read it.
 
         Returns:
             `Stored`, or `Dropped` with the reason. Missing consent is no error.
@@ -267,7 +271,9 @@ class Device:
         now = self._clock.now()
         moment = now if time is None else _checked_time(time, now=now)
         with self._writing:
-            return self._record(kind, ItemId(item_id), moment, quantity=quantity, visit=visit)
+            return self._record(
+                kind, ItemId(item_id), moment, quantity=quantity, visit=visit, context=context
+            )
 
     def _record(
         self,
@@ -277,6 +283,7 @@ class Device:
         *,
         quantity: float,
         visit: Literal["current", "new"],
+        context: str,
     ) -> Stored | Dropped:
         door = Door(
             self.policy,
@@ -284,7 +291,7 @@ class Device:
             given=self.consent.given(),
             now=self.consent.effective_now(),
         )
-        admitted = door.admit(kind, item_id, time)
+        admitted = door.admit(kind, item_id, time, context=context)
         if not isinstance(admitted, Admitted):
             return Dropped(admitted)
         if visit == "new":
@@ -298,6 +305,7 @@ class Device:
                     stored_time=admitted.stored_time,
                     quantity=quantity if admitted.keeps_quantity else 1.0,
                     purposes=admitted.purposes,
+                    context=context,
                 )
             ]
         )
@@ -398,6 +406,7 @@ class Device:
                 self.consent.not_before(newest)
             for purpose in self.consent.to_forget():
                 self._history.drop_purpose(purpose)
+            self._forget_foreign()
             self._forget_old()
             if newest is not None:
                 self._remember_bundle()
@@ -407,6 +416,12 @@ class Device:
         """Note which bundle is served, once a history is there: before, nothing is written."""
         if self._remembered is not None and self.bundle is not None:
             self._remembered.write(self.bundle)
+
+    def _forget_foreign(self) -> None:
+        """Erase what happened where its purpose may no longer look."""
+        for purpose in self.policy.purposes if self.policy is not None else ():
+            allowed = {*purpose.contexts, *([""] if DEFAULT_CONTEXT in purpose.contexts else [])}
+            self._history.drop_outside(purpose.id, allowed)
 
     def _forget_old(self) -> None:
         """Erase what its purpose keeps no longer: exactly what `Purpose.keeps` says no to."""
@@ -426,7 +441,12 @@ class Device:
         except HistoryError:
             return (), "history_unavailable"
         purpose, now = self.policy.purpose(RANK_PURPOSE), self.consent.effective_now()
-        events = tuple(event for event in kept if purpose.keeps(event.time, now=now))
+        events = tuple(
+            event
+            for event in kept
+            if (event.context or DEFAULT_CONTEXT) in purpose.contexts
+            and purpose.keeps(event.time, now=now)
+        )
         return events, "consent_given" if events else "no_history"
 
     def _still_permitted(self, page: Page) -> bool:

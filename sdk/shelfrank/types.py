@@ -126,7 +126,7 @@ class Candidate:
 
 
 DropReason = Literal[
-    "no_policy", "no_consent", "kind", "sensitive", "unmapped", "too_old", "no_bundle"
+    "no_policy", "no_consent", "kind", "context", "sensitive", "unmapped", "too_old", "no_bundle"
 ]
 
 
@@ -141,10 +141,11 @@ class Dropped:
 
     Attributes:
         reason: ``no_policy`` (neither bundle nor app brings one), ``no_consent`` (no purpose is
-            given), ``kind`` (no given purpose admits this kind), ``sensitive`` (the category is
-            excluded by the policy), ``unmapped`` (the item or its category is not known, so it
-            cannot be shown not to be sensitive), ``too_old`` (outside the retention), ``no_bundle``
-            (no bundle is open, so nothing can be filtered).
+            given), ``kind`` (no given purpose admits this kind), ``context`` (none that does lists
+            this area or channel), ``sensitive`` (the category is excluded by the policy),
+            ``unmapped`` (the item or its category is not known, so it cannot be shown not to be
+            sensitive), ``too_old`` (outside the retention), ``no_bundle`` (no bundle is open, so
+            nothing can be filtered).
     """
 
     reason: DropReason

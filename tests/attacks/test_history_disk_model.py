@@ -1,4 +1,4 @@
-"""The disk of the power cuts: what is synced is there, what is not may be; its trace is read."""
+"""The disk of the power cuts: what is synced is there, the rest may be; and its trace is read."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from shelfrank.history.visits import place_next
 from shelfrank.types import KIND_CODES, Event, ItemId
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from datetime import datetime
 
     import numpy.typing as npt
@@ -216,6 +216,17 @@ def keep_unless(matches: Callable[[StoredEvent], bool], head: Head) -> Edit:
 def erase_all(columns: Columns) -> npt.NDArray[np.uint32]:
     """Erase everything: an edit."""
     return np.zeros_like(columns.purposes)
+
+
+def end_outside(head: Head, purpose: str, contexts: Collection[str]) -> Edit:
+    """Return the edit that ends a purpose for the events of other contexts."""
+    rest_of = np.uint32(~head.bits_of([purpose]) & 0xFFFFFFFF)
+    outside = np.array([name not in contexts for name in head.context_names], dtype=np.bool_)
+
+    def edit(columns: Columns) -> npt.NDArray[np.uint32]:
+        return np.where(outside[columns.context], columns.purposes & rest_of, columns.purposes)
+
+    return edit
 
 
 def end_purpose(bit: int, *, before: int | None) -> Edit:

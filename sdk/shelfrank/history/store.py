@@ -15,6 +15,7 @@ from shelfrank.history.edits import (
     build_view,
     decided_once,
     drop_selected,
+    end_outside,
     end_purpose,
     erase_all,
     extend_view,
@@ -42,7 +43,7 @@ from shelfrank.history.visits import current_visit
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -437,6 +438,25 @@ class History:
             KeyUnavailableError: as in `erase`.
         """
         return self._edit(lambda head: end_purpose(head.bits_of([purpose]), before=None))
+
+    def drop_outside(self, purpose: str, contexts: Collection[str]) -> int:
+        """End the use under a purpose of events from other contexts, as in `drop_purpose`.
+
+        Args:
+            purpose: whose contexts they are.
+            contexts: where it may look; "" stands for events of which nothing was said.
+
+        Returns:
+            How many events were erased.
+
+        Raises:
+            KeyUnavailableError: as in `erase`.
+        """
+        with self._lock:
+            contents = self._session.read()
+            if contents is None or set(contents.head.context_names) <= set(contexts):
+                return 0
+        return self._edit(lambda head: end_outside(head, purpose, contexts))
 
     def drop_older(self, purpose: str, before: datetime) -> int:
         """End the use under a purpose of events older than `before`, as in `drop_purpose`.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from shelfrank.admitting import Door
 from shelfrank.bundle.files import read_within
 from shelfrank.consent.admission import Admitted
+from shelfrank.consent.purposes import DEFAULT_CONTEXT
 from shelfrank.consent.rules import Status
 from shelfrank.errors import (
     BundleError,
@@ -342,7 +343,9 @@ class OwnHistory:
         dropped: Counter[DropReason] = Counter()
         admitted: list[PastEvent] = []
         for event in brought:
-            answer = door.admit(event.kind, event.item_id, event.time)
+            answer = door.admit(
+                event.kind, event.item_id, event.time, context=event.context or DEFAULT_CONTEXT
+            )
             if isinstance(answer, Admitted):
                 admitted.append(_past_event(event, answer))
             else:
@@ -441,6 +444,7 @@ def _past_event(event: BroughtEvent, admitted: Admitted) -> PastEvent:
         order=event.order,
         quantity=event.quantity if admitted.keeps_quantity else 1.0,
         purposes=admitted.purposes,
+        context=event.context or DEFAULT_CONTEXT,
     )
 
 

@@ -122,6 +122,7 @@ def test_any_zip_program_opens_it_and_every_event_is_in_all_three_forms(
         "visit": 1,
         "order": 0,
         "purposes": [RANK_PURPOSE],
+        "context": "shop",
     }
     activities = json.loads(parts["history.jsonld"])
     assert activities["totalItems"] == len(activities["orderedItems"]) == 2
@@ -138,6 +139,7 @@ def test_any_zip_program_opens_it_and_every_event_is_in_all_three_forms(
         "visit": 0,
         "order": 0,
         "purpose": [RANK_PURPOSE],
+        "channel": "shop",
     }
     page = Page(parts["readme.html"])
     assert ["2017-12-02 09:00", "bought", "Rye bread", BREAD, "Bakery/Bread", "2.5", "Title"] in (

@@ -94,6 +94,12 @@ def test_without_a_grant_nothing_is_stored_nor_written(new: Home, tmp_path: Path
     assert not new.folder.exists()
 
 
+def test_without_a_grant_no_item_is_even_looked_at(new: Home, tmp_path: Path) -> None:
+    path = file_with(tmp_path / "theirs.zip", [past_event(item) for item in (GIN, "unknown", TEA)])
+    with new.open() as device:
+        assert device.history.import_(path).dropped == {"no_consent": 3}
+
+
 @pytest.mark.usefixtures("old")
 def test_a_purpose_of_the_file_that_is_not_given_here_is_not_brought_along(
     new: Home, tmp_path: Path

@@ -288,6 +288,13 @@ def test_an_event_with_a_number_out_of_range_is_refused(
     refused(with_event(export, **fields), "^event 1 of the export has a visit, order or quantity")
 
 
+@pytest.mark.parametrize("channel", [7, None, ["kiosk"], "x" * 65, "ä" * 33], ids=str)
+def test_an_event_with_a_channel_that_is_none_is_refused(export: bytes, channel: object) -> None:
+    refused(
+        with_event(export, channel=channel), "^event 1 of the export has a channel that is none"
+    )
+
+
 def test_the_last_of_every_range_is_taken(export: bytes) -> None:
     edge = with_event(
         export,

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 import click
 
 from shelfrank_training.cli import console
-from shelfrank_training.cli.options import clock_time, column_options, read_columns, read_policy
+from shelfrank_training.cli.options import (
+    clock_time,
+    read_columns,
+    read_policy,
+    source_arguments,
+    source_options,
+)
 from shelfrank_training.errors import DataError
 
 if TYPE_CHECKING:
@@ -49,8 +55,7 @@ def _parse_zone(
 
 
 @click.command("aggregate")
-@click.argument("events", type=click.Path(path_type=Path))
-@click.argument("catalog", type=click.Path(path_type=Path))
+@source_arguments
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")
 @click.option(
     "--policy",
@@ -110,14 +115,7 @@ def _parse_zone(
     metavar="NAME",
     help="Time zone of the shop, such as Europe/Amsterdam: count items by the time of day, too.",
 )
-@column_options
-@click.option(
-    "--max-bad-rows",
-    type=click.FloatRange(0, 1),
-    default=0.0,
-    show_default=True,
-    help="Share of bad event rows above which the run stops.",
-)
+@source_options
 @click.option("--force", is_flag=True, help="Replace aggregates that are there already.")
 @click.option("--json", "as_json", is_flag=True, help="Print aggregates.json to stdout.")
 def command(
