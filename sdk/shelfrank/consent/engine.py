@@ -19,7 +19,7 @@ from shelfrank.consent.rules import Choice, Status, granted, must_forget, status
 from shelfrank.errors import NoticeNotShownError, ShelfrankError, UnknownPurposeError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from shelfrank.consent.policy import Policy
@@ -213,6 +213,10 @@ class Consent:
         with self._lock:
             now = self.effective_now()
             return frozenset(p for p in self._ledger.record.choices if self._status(p, now).permits)
+
+    def choices(self) -> Mapping[str, Choice]:
+        """Return what the shopper answered, by purpose; `status` says what follows from it now."""
+        return dict(self._ledger.record.choices)
 
     def to_forget(self) -> frozenset[str]:
         """Return the purposes whose data must go: opening a device erases it.

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import click
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from shelfrank.consent.policy import Policy
     from shelfrank_training.events import Columns
@@ -51,6 +51,57 @@ def column_options(command: Command) -> Command:
         multiple=True,
         metavar="NAME=SOURCE",
         help="SOURCE is the file's name for our column NAME; may be repeated.",
+    )(command)
+
+
+def source_options(command: Command) -> Command:
+    """Add what every command that reads events takes: `column_options` and ``--max-bad-rows``."""
+    return column_options(
+        click.option(
+            "--max-bad-rows",
+            type=click.FloatRange(0, 1),
+            default=0.0,
+            show_default=True,
+            help="Share of bad event rows above which the run stops.",
+        )(command)
+    )
+
+
+def source_arguments(command: Command) -> Command:
+    """Add the arguments ``EVENTS CATALOG``."""
+    for name in ("catalog", "events"):
+        command = click.argument(name, type=click.Path(path_type=Path))(command)
+    return command
+
+
+def holdout_option(text: str) -> Callable[[Command], Command]:
+    """Return the option ``--holdout`` of commands that measure what they made themselves.
+
+    Args:
+        text: its help.
+    """
+    return click.option(
+        "--holdout",
+        type=click.FloatRange(0, 1, min_open=True, max_open=True),
+        default=0.2,
+        show_default=True,
+        metavar="SHARE",
+        help=text,
+    )
+
+
+def figures_options(command: Command) -> Command:
+    """Add ``--json`` and ``--report``, for figures."""
+    command = click.option(
+        "--report", type=click.Path(path_type=Path), help="Write one HTML file."
+    )(command)
+    return json_option(command)
+
+
+def json_option(command: Command) -> Command:
+    """Add ``--json FILE``, for figures."""
+    return click.option(
+        "--json", "json_file", metavar="FILE", help="Write the figures; - for stdout."
     )(command)
 
 
