@@ -126,7 +126,16 @@ class Candidate:
 
 
 DropReason = Literal[
-    "no_policy", "no_consent", "kind", "context", "sensitive", "unmapped", "too_old", "no_bundle"
+    "no_policy",
+    "no_consent",
+    "kind",
+    "context",
+    "sensitive",
+    "unmapped",
+    "too_old",
+    "no_bundle",
+    "never_use",
+    "field",
 ]
 
 
@@ -145,7 +154,8 @@ class Dropped:
             this area or channel), ``sensitive`` (the category is excluded by the policy),
             ``unmapped`` (the item or its category is not known, so it cannot be shown not to be
             sensitive), ``too_old`` (outside the retention), ``no_bundle`` (no bundle is open, so
-            nothing can be filtered).
+            nothing can be filtered), ``never_use`` (the shopper ruled the item or its category
+            out), ``field`` (the purpose does not list this sort of preference).
     """
 
     reason: DropReason
