@@ -7,6 +7,7 @@ shape; without consent, history or model it answers generically and says so.
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from threading import RLock
@@ -18,7 +19,11 @@ from shelfrank.bundle.verify import verify_bundle
 from shelfrank.clock import SystemClock
 from shelfrank.consent.admission import Admitted, admit_event, admit_item
 from shelfrank.consent.engine import Consent
-from shelfrank.consent.store import FileChoiceStore, MemoryChoiceStore
+from shelfrank.consent.limits import Preset, preset_for
+from shelfrank.consent.permission import Circumstances
+from shelfrank.consent.signals import Signals
+from shelfrank.consent.store import FileChoiceStore, FileJournalStore, MemoryChoiceStore
+from shelfrank.consent.subject import Subject
 from shelfrank.errors import ConsentError, HistoryError, ModelMismatchError, RuntimeGuardError
 from shelfrank.frames import tells_no_locals
 from shelfrank.history.keys import KeyProvider
@@ -42,6 +47,7 @@ if TYPE_CHECKING:
     from shelfrank.types import Candidate, Clock, Event, Kind
 
 _CHOICES_FILE = "choices"
+_JOURNAL_FILE = "journal"
 
 
 class Device:
@@ -53,7 +59,7 @@ class Device:
         bundle: what is served, or None.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what `open` has made, by keyword
         self,
         *,
         history: History,
@@ -62,11 +68,15 @@ class Device:
         bundle: VerifiedBundle | None,
         policy: Policy | None,
         clock: Clock,
+        circumstances: Circumstances,
     ) -> None:
         """Use `Device.open`."""
         self.policy = policy
+        self._circumstances = circumstances
         self.bundle = bundle
         self._history = history
+        # What is kept under a grant for this visit only.
+        self._visit = History.in_memory(clock=clock)
         self._folder = folder
         self._clock = clock
         # Between asking for consent and writing, nothing may be withdrawn or erased.
@@ -97,6 +107,9 @@ class Device:
         policy: str | Path | bytes | Policy | None = None,
         clock: Clock | None = None,
         allow_unprotected: bool = False,
+        preset: Preset | str | Sequence[str] | None = None,
+        signals: Signals | None = None,
+        subject: Subject | None = None,
     ) -> Self:
         """Verify the bundle, open the history, and erase what is due; write nothing new.
 
@@ -113,6 +126,12 @@ class Device:
             allow_unprotected: accept a bundle whose label says that numbers about few shoppers are
                 in it, with any epsilon or none; for research only. What the policy's
                 `must_exclude` lists must be left out all the same.
+            preset: of the law where the shopper is: an id, several (the strictest of each rule
+                holds), or ``unknown`` (the strictest of all). None takes what the policy names, or
+                else the strictest. It can only tighten the policy.
+            signals: what the browser or system signals, such as `Signals.from_headers(…)`.
+            subject: what the app knows of the shopper's age; None is unknown, which is not adult.
+                A child's profile that held an adult's choices is erased.
 
         Raises:
             ValueError: a folder without a key, or a bundle without trust.
@@ -156,6 +175,11 @@ class Device:
                 bundle=verified,
                 policy=in_force,
                 clock=clock,
+                circumstances=Circumstances(
+                    preset=preset_for(preset, in_force),
+                    signals=signals or Signals(),
+                    subject=subject or Subject(),
+                ),
             )
             device._keep_house()
         except BaseException:
@@ -212,10 +236,14 @@ class Device:
         old, new = Path(folder), Path(into)
 
         def take_along(before: Sealer, after: Sealer) -> None:
-            with suppress(ConsentError):
-                choices = FileChoiceStore(old / _CHOICES_FILE, before).read()
-                if choices is not None:
-                    FileChoiceStore(new / _CHOICES_FILE, after).write(choices)
+            for store, name in (
+                (FileChoiceStore, _CHOICES_FILE),
+                (FileJournalStore, _JOURNAL_FILE),
+            ):
+                with suppress(ConsentError):
+                    content = store(old / name, before).read()
+                    if content is not None:
+                        store(new / name, after).write(content)
             RememberedBundle(old, before).copy_to(RememberedBundle(new, after))
 
         return History.recover(
@@ -271,11 +299,12 @@ class Device:
         quantity: float,
         visit: Literal["current", "new"],
     ) -> Stored | Dropped:
+        self.consent.still_here()
         given = self.consent.given()
         if self.policy is None:
             return Dropped("no_policy")
         if not given:
-            return Dropped("no_consent")
+            return Dropped(self.consent.why_nothing() or "no_consent")
         if self.bundle is None:
             return Dropped("no_bundle")
         catalog = self.bundle.catalog
@@ -289,29 +318,45 @@ class Device:
         )
         if not isinstance(admitted, Admitted):
             return Dropped(admitted)
-        if visit == "new":
-            self._history.new_visit()
-        self._history.append(
-            [
-                NewEvent(
-                    kind=kind,
-                    item_id=item_id,
-                    time=time,
-                    stored_time=admitted.stored_time,
-                    quantity=quantity if admitted.keeps_quantity else 1.0,
-                    purposes=admitted.purposes,
-                )
-            ]
+        event = NewEvent(
+            kind=kind,
+            item_id=item_id,
+            time=time,
+            stored_time=admitted.stored_time,
+            quantity=quantity if admitted.keeps_quantity else 1.0,
+            purposes=admitted.purposes,
         )
+        self._append(event, new_visit=visit == "new")
+        for purpose in admitted.purposes:
+            self.consent.count("recorded", purpose=purpose, what=kind)
         # The event is safe by now. What is due is not used whatever happens, and goes later.
         with suppress(HistoryError):
             self._forget_old()
         self._remember_bundle()
+        self.consent.keep_house_daily()
         return Stored()
 
+    def _append(self, event: NewEvent, *, new_visit: bool) -> None:
+        """Keep an event: on the disk, and in memory for what is given for this visit only."""
+        visiting = self.consent.visiting()
+        for history, purposes in (
+            (self._history, event.purposes - visiting),
+            (self._visit, event.purposes & visiting),
+        ):
+            if purposes:
+                if new_visit:
+                    history.new_visit()
+                history.append([replace(event, purposes=purposes)])
+
     def new_visit(self) -> None:
-        """Let the next event start a visit: the shopper came in, or began a new basket."""
-        self._history.new_visit()
+        """Let the next event start a visit: the shopper came in, or began a new basket.
+
+        Ends the grants that were for one visit only, and erases what was kept under them.
+        """
+        with self._writing:
+            self._history.new_visit()
+            self.consent.end_visit()
+            self._visit.destroy()
 
     @tells_no_locals
     def rank(
@@ -352,6 +397,8 @@ class Device:
             return self._unranked(asked, k=k, reason="runtime_unguarded")
         except ModelMismatchError:
             return self._unranked(asked, k=k, reason="model_failed")
+        if page.mode == "personal":
+            consent.count("used", purpose=RANK_PURPOSE, what="times")
         return page
 
     def erase(self) -> None:
@@ -365,6 +412,7 @@ class Device:
         """
         with self._writing:
             try:
+                self._visit.destroy()
                 self._history.destroy()
             finally:
                 if self._folder is not None:
@@ -374,34 +422,48 @@ class Device:
                 self.consent = self._new_consent()
 
     def close(self) -> None:
-        """Close the files and forget the keys. May be repeated."""
+        """Close the files and forget the keys; end the visit. May be repeated."""
+        self.consent.close()
+        self._visit.close()
         self._history.close()
 
     def _new_consent(self) -> Consent:
         store: ChoiceStore = MemoryChoiceStore()
+        journal = None
         if self._folder is not None:
             store = FileChoiceStore(self._folder / _CHOICES_FILE, self._history.sealer)
-        return Consent(self.policy, store, self._clock, self._withdrawn)
+            journal = FileJournalStore(self._folder / _JOURNAL_FILE, self._history.sealer)
+        return Consent(
+            self.policy,
+            store,
+            self._clock,
+            self._withdrawn,
+            circumstances=self._circumstances,
+            journal=journal,
+        )
 
     @tells_no_locals
     def _withdrawn(self, purpose: str) -> None:
         with self._writing:
+            self._visit.drop_purpose(purpose)
             self._history.drop_purpose(purpose)
 
     def _keep_house(self) -> None:
         """Erase what is due and move clock and bundle marks; before the first choice, nothing."""
+        if self.consent.must_start_anew:
+            self.erase()
         if self.bundle is not None:
             self.consent.not_before(self.bundle.manifest.issued_at)
         with suppress(HistoryError):
             newest = self._history.newest_time
             if newest is not None:
-                self.consent.not_before(newest)
+                self.consent.seen_at(newest)
             for purpose in self.consent.to_forget():
                 self._history.drop_purpose(purpose)
             self._forget_old()
             if newest is not None:
                 self._remember_bundle()
-        self.consent.advance_clock()
+        self.consent.keep_house()
 
     def _remember_bundle(self) -> None:
         """Note which bundle is served, once a history is there: before, nothing is written."""
@@ -410,24 +472,30 @@ class Device:
 
     def _forget_old(self) -> None:
         """Erase what its purpose keeps no longer: exactly what `Purpose.keeps` says no to."""
-        now = self.consent.effective_now()
+        now = self.consent.settled_now()
         for purpose in self.policy.purposes if self.policy is not None else ():
             newest_old = now - timedelta(days=purpose.retention_days)
-            self._history.drop_older(purpose.id, newest_old + timedelta.resolution)
+            gone = self._history.drop_older(purpose.id, newest_old + timedelta.resolution)
+            if gone:
+                self.consent.note("purged", purpose=purpose.id, counts={"events": gone})
 
     def _usable_events(self) -> tuple[tuple[Event, ...], ModeReason]:
         """Return what ranking may read now, and why it may read nothing."""
         if self.policy is None:
             return (), "no_policy"
-        if RANK_PURPOSE not in self.consent.given():
-            return (), "no_consent"
+        refused = self.consent.why_not(RANK_PURPOSE)
+        if refused is not None:
+            return (), refused
         try:
-            kept = self._history.events(RANK_PURPOSE)
+            kept = self._history_of(RANK_PURPOSE).events(RANK_PURPOSE)
         except HistoryError:
             return (), "history_unavailable"
         purpose, now = self.policy.purpose(RANK_PURPOSE), self.consent.effective_now()
         events = tuple(event for event in kept if purpose.keeps(event.time, now=now))
         return events, "consent_given" if events else "no_history"
+
+    def _history_of(self, purpose: str) -> History:
+        return self._visit if purpose in self.consent.visiting() else self._history
 
     def _still_permitted(self, page: Page) -> bool:
         return page.mode == "generic" or RANK_PURPOSE in self.consent.given()
@@ -451,7 +519,7 @@ class Device:
 
     def _current_visit(self) -> int:
         try:
-            return self._history.current_visit()
+            return self._history_of(RANK_PURPOSE).current_visit()
         except HistoryError:
             return -1
 
@@ -493,5 +561,5 @@ def _checked_time(time: datetime, *, now: datetime) -> datetime:
 
 
 def _remove_files(folder: Path) -> None:
-    for name in (_CHOICES_FILE, BUNDLE_FILE):
+    for name in (_CHOICES_FILE, _JOURNAL_FILE, BUNDLE_FILE):
         (folder / name).unlink(missing_ok=True)

@@ -83,7 +83,7 @@ class Device(RuleBasedStateMachine):
     @rule()
     def move_the_mark(self) -> None:
         before = self.consent.given()
-        self.consent.advance_clock()
+        self.consent.keep_house()
         assert self.consent.given() == before
 
     @rule(policy_=st.sampled_from(POLICIES))
