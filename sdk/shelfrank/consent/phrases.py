@@ -481,7 +481,7 @@ _COUNTED: Final[Mapping[Language, Mapping[str, str]]] = {
 
 _JOURNAL: Final[Mapping[Language, Mapping[str, str]]] = {
     "de": {
-        "behind": "Die neuesten Einträge sind noch nicht gesichert; der Speicher nahm sie nicht an.",
+        "behind": "Die neuesten Einträge sind noch nicht gesichert; dem Gerät fehlt der Platz.",
         "incomplete": "Achtung: Es fehlen Einträge, die es gab.",
         "damaged": "Achtung: Das Protokoll ist nicht lesbar oder wurde verändert.",
         "gone": "Ältere Einträge, die dem Platz weichen mussten: {}",
