@@ -11,3 +11,7 @@ class SystemClock:
     def now(self) -> datetime:
         """Return the present moment, aware, UTC."""
         return datetime.now(UTC)  # noqa: TID251 - the one place where time comes in
+
+    def local(self, moment: datetime) -> datetime:
+        """Return a moment, aware, in the time zone that the machine is set to."""
+        return moment.astimezone()

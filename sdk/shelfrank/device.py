@@ -8,43 +8,48 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Literal, Self
 
 from shelfrank.acceptance import check_label, policy_in_force, read_policy
+from shelfrank.admitting import Door
 from shelfrank.bundle.files import read_bundle_file, read_root_file
 from shelfrank.bundle.verify import verify_bundle
 from shelfrank.clock import SystemClock
-from shelfrank.consent.admission import Admitted, admit_event, admit_item
+from shelfrank.consent.admission import Admitted
 from shelfrank.consent.engine import Consent
-from shelfrank.consent.limits import Preset, preset_for
+from shelfrank.consent.limits import preset_on_device
 from shelfrank.consent.permission import Circumstances
+from shelfrank.consent.purposes import DEFAULT_CONTEXT
 from shelfrank.consent.signals import Signals
 from shelfrank.consent.store import FileChoiceStore, FileJournalStore, MemoryChoiceStore
 from shelfrank.consent.subject import Subject
 from shelfrank.errors import ConsentError, HistoryError, ModelMismatchError, RuntimeGuardError
 from shelfrank.frames import tells_no_locals
 from shelfrank.history.keys import KeyProvider
+from shelfrank.history.storage import ANCHOR_NAME, DATABASE_NAME
 from shelfrank.history.store import History, NewEvent
 from shelfrank.ranking.fallback import caller_order
-from shelfrank.ranking.inputs import check_k, distinct_candidates
+from shelfrank.ranking.inputs import check_k, daypart_of, distinct_candidates
 from shelfrank.ranking.page import Page
 from shelfrank.ranking.ranker import DEFAULT_K, Ranker
 from shelfrank.ranking.session import require_guarded_runtime
 from shelfrank.remembered import BUNDLE_FILE, RememberedBundle
-from shelfrank.types import KINDS, RANK_PURPOSE, Dropped, ItemId, Stored
+from shelfrank.rights.own import OwnHistory
+from shelfrank.types import KINDS, RANK_PURPOSE, Dropped, ItemId, LocalClock, Stored
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from shelfrank.bundle.verify import VerifiedBundle
     from shelfrank.consent.policy import Policy
+    from shelfrank.consent.presets import Preset
     from shelfrank.consent.store import ChoiceStore
     from shelfrank.history.store import Recovered, Sealer
     from shelfrank.ranking.page import Mode, ModeReason, Rung
-    from shelfrank.types import Candidate, Clock, Event, Kind
+    from shelfrank.types import Candidate, Clock, Daypart, Event, Kind
 
 _CHOICES_FILE = "choices"
 _JOURNAL_FILE = "journal"
@@ -57,6 +62,8 @@ class Device:
         consent: ask, grant, withdraw (`shelfrank.consent.engine.Consent`).
         policy: in force: of bundle and app the stricter; None means nothing is ever kept.
         bundle: what is served, or None.
+        history: the shopper's own events: list, erase, export, import
+            (`shelfrank.rights.own.OwnHistory`).
     """
 
     def __init__(  # noqa: PLR0913 - what `open` has made, by keyword
@@ -84,6 +91,7 @@ class Device:
         self._ranker = Ranker(bundle) if bundle is not None else None
         self._remembered = remembered
         self.consent = self._new_consent()
+        self.history = OwnHistory(self, history, lock=self._writing, folder=folder)
 
     def __repr__(self) -> str:
         """Say the type only."""
@@ -122,7 +130,8 @@ class Device:
             trust: the shop's ``root.json``, shipped with the app; needed with a bundle.
             key: from `shelfrank.keys`; needed with a folder.
             policy: the app's own policy; with one in the bundle too, the stricter holds.
-            clock: None takes the machine's.
+            clock: None takes the machine's. With a `shelfrank.types.LocalClock` the ranking follows
+                the time of day, where the bundle knows of it.
             allow_unprotected: accept a bundle whose label says that numbers about few shoppers are
                 in it, with any epsilon or none; for research only. What the policy's
                 `must_exclude` lists must be left out all the same.
@@ -176,7 +185,7 @@ class Device:
                 policy=in_force,
                 clock=clock,
                 circumstances=Circumstances(
-                    preset=preset_for(preset, in_force),
+                    preset=preset_on_device(preset, in_force, on=_today(clock, verified)),
                     signals=signals or Signals(),
                     subject=subject or Subject(),
                 ),
@@ -264,6 +273,7 @@ class Device:
         quantity: float = 1.0,
         time: datetime | None = None,
         visit: Literal["current", "new"] = "current",
+        context: str = DEFAULT_CONTEXT,
     ) -> Stored | Dropped:
         """Keep one event, if the shopper permits it; durable when this returns `Stored`.
 
@@ -273,6 +283,8 @@ class Device:
             quantity: how many; kept only where a purpose keeps quantities.
             time: aware; None takes now. It is kept as coarse as the policy says.
             visit: ``new`` starts a visit with this event; otherwise 30 minutes without one do.
+            context: the area or channel it happened in, one the policy lists, such as ``kiosk``. It
+                is kept for purposes that list it, and only they read it.
 
         Returns:
             `Stored`, or `Dropped` with the reason. Missing consent is no error.
@@ -288,7 +300,9 @@ class Device:
         now = self._clock.now()
         moment = now if time is None else _checked_time(time, now=now)
         with self._writing:
-            return self._record(kind, ItemId(item_id), moment, quantity=quantity, visit=visit)
+            return self._record(
+                kind, ItemId(item_id), moment, quantity=quantity, visit=visit, context=context
+            )
 
     def _record(
         self,
@@ -298,24 +312,19 @@ class Device:
         *,
         quantity: float,
         visit: Literal["current", "new"],
+        context: str,
     ) -> Stored | Dropped:
         self.consent.still_here()
         given = self.consent.given()
-        if self.policy is None:
-            return Dropped("no_policy")
-        if not given:
-            return Dropped(self.consent.why_nothing() or "no_consent")
-        if self.bundle is None:
-            return Dropped("no_bundle")
-        catalog = self.bundle.catalog
-        row = catalog.index_of(item_id)
-        category = None if row is None else catalog.category(row)
-        refused = admit_item(self.policy, known=row is not None, category=category)
-        if refused is not None:
-            return Dropped(refused)
-        admitted = admit_event(
-            self.policy, given, kind, time=time, now=self.consent.effective_now()
+        door = Door(
+            self.policy,
+            None if self.bundle is None else self.bundle.catalog,
+            given=given,
+            now=self.consent.effective_now(),
         )
+        admitted = door.admit(kind, item_id, time, context=context)
+        if admitted == "no_consent":
+            return Dropped(self.consent.why_nothing() or "no_consent")
         if not isinstance(admitted, Admitted):
             return Dropped(admitted)
         event = NewEvent(
@@ -325,6 +334,7 @@ class Device:
             stored_time=admitted.stored_time,
             quantity=quantity if admitted.keeps_quantity else 1.0,
             purposes=admitted.purposes,
+            context=context,
         )
         self._append(event, new_visit=visit == "new")
         for purpose in admitted.purposes:
@@ -374,8 +384,8 @@ class Device:
 
         Returns:
             The page; `Page.mode` and `Page.mode_reason` say whether the history was used and why.
-            A choice made while this runs is obeyed: what is returned after a withdrawal holds
-            nothing of what was withdrawn.
+            A choice made while this runs is obeyed: what is returned after a withdrawal, or after
+            events were erased, holds nothing of what was withdrawn or erased.
 
         Raises:
             ValueError: k is less than 1.
@@ -386,11 +396,13 @@ class Device:
         if self._ranker is None:
             return self._unranked(asked, k=k, reason="no_bundle")
         consent, generation = self.consent, self.consent.generation
-        events, reason = self._usable_events()
         try:
             require_guarded_runtime()
-            page = self._ranked(self._ranker, events, reason, asked, k=k)
-            unchanged = self.consent is consent and consent.generation == generation
+            page, erased = self._ranked_now(self._ranker, asked, k=k)
+            if erased:
+                # Once more, from what is left.
+                page, erased = self._ranked_now(self._ranker, asked, k=k)
+            unchanged = self.consent is consent and consent.generation == generation and not erased
             if not (unchanged and self._still_permitted(page)):
                 page = self._ranked(self._ranker, (), "consent_changed", asked, k=k)
         except RuntimeGuardError:
@@ -460,6 +472,7 @@ class Device:
                 self.consent.seen_at(newest)
             for purpose in self.consent.to_forget():
                 self._history.drop_purpose(purpose)
+            self._forget_foreign()
             self._forget_old()
             if newest is not None:
                 self._remember_bundle()
@@ -469,6 +482,12 @@ class Device:
         """Note which bundle is served, once a history is there: before, nothing is written."""
         if self._remembered is not None and self.bundle is not None:
             self._remembered.write(self.bundle)
+
+    def _forget_foreign(self) -> None:
+        """Erase what happened where its purpose may no longer look."""
+        for purpose in self.policy.purposes if self.policy is not None else ():
+            allowed = {*purpose.contexts, *([""] if DEFAULT_CONTEXT in purpose.contexts else [])}
+            self._history.drop_outside(purpose.id, allowed)
 
     def _forget_old(self) -> None:
         """Erase what its purpose keeps no longer: exactly what `Purpose.keeps` says no to."""
@@ -491,7 +510,12 @@ class Device:
         except HistoryError:
             return (), "history_unavailable"
         purpose, now = self.policy.purpose(RANK_PURPOSE), self.consent.effective_now()
-        events = tuple(event for event in kept if purpose.keeps(event.time, now=now))
+        events = tuple(
+            event
+            for event in kept
+            if (event.context or DEFAULT_CONTEXT) in purpose.contexts
+            and purpose.keeps(event.time, now=now)
+        )
         return events, "consent_given" if events else "no_history"
 
     def _history_of(self, purpose: str) -> History:
@@ -499,6 +523,16 @@ class Device:
 
     def _still_permitted(self, page: Page) -> bool:
         return page.mode == "generic" or RANK_PURPOSE in self.consent.given()
+
+    def _ranked_now(
+        self, ranker: Ranker, candidates: Sequence[str | Candidate] | None, *, k: int
+    ) -> tuple[Page, bool]:
+        """Return a page, and whether events were erased while it was made from some."""
+        # Before the events are read: what is erased from then on shows as a difference.
+        rotations = self._history.generation
+        events, reason = self._usable_events()
+        page = self._ranked(ranker, events, reason, candidates, k=k)
+        return page, bool(events) and self._history.generation != rotations
 
     def _ranked(
         self,
@@ -511,11 +545,26 @@ class Device:
     ) -> Page:
         in_visit = bool(events) and events[-1].visit == self._current_visit()
         items = ranker.rank(
-            events, candidates, now=self.consent.effective_now(), k=k, in_visit=in_visit
+            events,
+            candidates,
+            now=self.consent.effective_now(),
+            k=k,
+            in_visit=in_visit,
+            daypart=self._daypart(),
         )
         mode: Mode = "personal" if events else "generic"
         rung: Rung = "visit" if in_visit else "history" if events else "popular"
         return Page(items=items, mode=mode, mode_reason=reason, rung=rung)
+
+    def _daypart(self) -> Daypart | None:
+        """Return what part of the day it is here; None where the clock does not know.
+
+        Of the clock as it is, set back or not: this prolongs nothing.
+        """
+        if not isinstance(self._clock, LocalClock):
+            return None
+        local = self._clock.local(self._clock.now())
+        return None if local is None else daypart_of(local)
 
     def _current_visit(self) -> int:
         try:
@@ -528,6 +577,12 @@ class Device:
     ) -> Page:
         items = caller_order(candidates, k=k)
         return Page(items=items, mode="generic", mode_reason=reason, rung="caller_order")
+
+
+def _today(clock: Clock, bundle: VerifiedBundle | None) -> date:
+    """Return the day whose laws hold: no earlier one than that of the bundle."""
+    now = clock.now()
+    return (now if bundle is None else max(now, bundle.manifest.issued_at)).date()
 
 
 def _check_key(key: object) -> None:
@@ -558,6 +613,11 @@ def _checked_time(time: datetime, *, now: datetime) -> datetime:
             f"time is {time.isoformat()}, in the future: the clock says {now.isoformat()}"
         )
     return time
+
+
+def has_device_files(folder: Path) -> bool:
+    """Say whether a folder holds a device's history, choices, or what an erasure left of them."""
+    return any((folder / name).exists() for name in (DATABASE_NAME, ANCHOR_NAME, _CHOICES_FILE))
 
 
 def _remove_files(folder: Path) -> None:

@@ -139,6 +139,10 @@ class HistoryVersionError(HistoryError):
     """A history format this SDK does not read."""
 
 
+class ExportDamagedError(HistoryError):
+    """Not an export, or one that is damaged, edited or over a limit; nothing was imported."""
+
+
 class ConsentError(ShelfrankError):
     """A consent call that cannot be carried out."""
 

@@ -5,6 +5,7 @@
 | `host` | the app, which hands bytes over at each start | no |
 | `host_callbacks` | the host's key store | when everything is erased, with `destroy` |
 | `file` | a file with mode 0600 | yes, as far as the storage forgets |
+| `keyring` | the keyring of the system (extra `keyring`) | yes, as far as the system forgets |
 | `passphrase` | the shopper's memory | no |
 | `memory` | this process | yes; the history ends with the process |
 """
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from shelfrank.history.keys import KeyProvider
 
-__all__ = ["file", "host", "host_callbacks", "memory", "passphrase"]
+__all__ = ["file", "host", "host_callbacks", "keyring", "memory", "passphrase"]
 
 
 @tells_no_locals
@@ -78,6 +79,26 @@ def file(path: str | os.PathLike[str]) -> KeyProvider:
     from shelfrank.history.keyring import KeyFile
 
     return KeyFile(Path(path))
+
+
+def keyring(service: str, account: str) -> KeyProvider:
+    """Use the keyring of the operating system: Keychain, Credential Manager, Secret Service.
+
+    The name of the back end is kept beside the history; where the package `keyring` is configured
+    to use another one, opening is a `KeyUnavailableError` that says so. Back ends that keep secrets
+    in the open are refused.
+
+    Args:
+        service: name of the app, as the system's own tool shows it.
+        account: tells the histories of one app apart; one history to an account.
+
+    Raises:
+        MissingExtraError: the package is not installed.
+        ValueError: one of them is empty.
+    """
+    from shelfrank.history.system_keyring import SystemKeyring
+
+    return SystemKeyring(service, account)
 
 
 @tells_no_locals

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final, Literal, NewType, Protocol, get_args
+from typing import TYPE_CHECKING, Final, Literal, NewType, Protocol, get_args, runtime_checkable
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -29,6 +29,16 @@ LANGUAGES: Final[tuple[Language, ...]] = get_args(Language)
 VISIT_GAP: Final = timedelta(minutes=30)
 """Without an event for this long, the next one starts a visit: the usual gap in web analytics."""
 
+Daypart = Literal["night", "morning", "afternoon", "evening"]
+"""What part of the day it is on the clock on the wall. The order is the code in the graph: night 0
+(0:00 to 5:59) … evening 3 (18:00 to 23:59)."""
+
+DAYPARTS: Final[tuple[Daypart, ...]] = get_args(Daypart)
+
+HOURS_PER_DAYPART: Final = 6
+"""The day in four: fine enough to tell breakfast from supper, and coarse enough that most items
+have enough shoppers in each. A daypart's code is the local hour divided by this, downwards."""
+
 RANK_PURPOSE: Final = "rank_products"
 """The purpose under which histories are used to rank."""
 
@@ -38,6 +48,22 @@ class Clock(Protocol):
 
     def now(self) -> datetime:
         """Return the present moment, aware, UTC."""
+        ...
+
+
+@runtime_checkable
+class LocalClock(Clock, Protocol):
+    """A clock that also knows what the clock on the wall shows; needed for dayparts alone.
+
+    A device whose clock is none takes the daypart as unknown.
+    """
+
+    def local(self, moment: datetime) -> datetime | None:
+        """Return a moment in the time zone of the place; None: the zone is not known.
+
+        Args:
+            moment: aware.
+        """
         ...
 
 
@@ -52,6 +78,8 @@ class Event:
         visit: ordinal of the visit on this device, growing with time, from 0.
         order: position inside the visit, growing with time, from 0; equal means unordered.
         quantity: how many; 1 where it makes no sense.
+        context: where in the shop it happened, a name of the policy such as ``kiosk``; "" where
+            nothing was said.
     """
 
     kind: Kind
@@ -60,6 +88,7 @@ class Event:
     visit: int
     order: int
     quantity: float = 1.0
+    context: str = ""
 
     def __repr__(self) -> str:
         """Say the kind only: an item id must not reach a log or a traceback."""
@@ -105,6 +134,7 @@ DropReason = Literal[
     "paused",
     "clock",
     "kind",
+    "context",
     "sensitive",
     "unmapped",
     "too_old",
@@ -127,10 +157,10 @@ class Dropped:
             none), ``minor`` (a shopper who is, or may be, too young, without a guardian's
             agreement), ``gpc`` (Global Privacy Control), ``paused`` (by the shopper), ``clock`` (it
             jumped far ahead, and nothing has confirmed that yet), ``kind`` (no given purpose admits
-            this kind), ``sensitive`` (the category is excluded by the policy), ``unmapped`` (the
-            item or its category is not known, so it cannot be shown not to be sensitive),
-            ``too_old`` (outside the retention), ``no_bundle`` (no bundle is open, so nothing can be
-            filtered).
+            this kind), ``context`` (none that does lists this area or channel), ``sensitive`` (the
+            category is excluded by the policy), ``unmapped`` (the item or its category is not
+            known, so it cannot be shown not to be sensitive), ``too_old`` (outside the retention),
+            ``no_bundle`` (no bundle is open, so nothing can be filtered).
     """
 
     reason: DropReason

@@ -232,6 +232,16 @@ def test_rows_of_before_a_block_do_not_count_twice(profile: Profile, tmp_path: P
         assert items_of(history) == [*items, "more"]
 
 
+@pytest.mark.parametrize("number", [6, 3946, 2**40])
+def test_a_block_whose_number_is_changed_loses_only_itself(profile: Profile, number: int) -> None:
+    items = fill(profile, 310)
+    tamper(profile, f"UPDATE block SET first_seq = {number} WHERE first_seq = 128")  # noqa: S608
+
+    with profile.open() as history:
+        assert items_of(history) == items[:128] + items[256:]
+        assert history.lost == 128
+
+
 def test_one_damaged_block_loses_only_itself(profile: Profile) -> None:
     items = fill(profile, 400)
     tamper(profile, "UPDATE block SET sealed = zeroblob(3000) WHERE first_seq = 128")

@@ -343,13 +343,13 @@ def _sealing_fails(device: Device, patch: pytest.MonkeyPatch) -> None:
 
 def _reading_has_a_bug(device: Device, patch: pytest.MonkeyPatch) -> None:
     _let_another_write(device)
-    patch.setattr("shelfrank.history.blocks._text", _bug)
+    patch.setattr("shelfrank.history.blocks._texts", _bug)
     device.rank()
 
 
 def _withdrawing_has_a_bug(device: Device, patch: pytest.MonkeyPatch) -> None:
     _let_another_write(device)
-    patch.setattr("shelfrank.history.blocks._text", _bug)
+    patch.setattr("shelfrank.history.blocks._texts", _bug)
     device.consent.withdraw(RANK_PURPOSE)
 
 
@@ -448,7 +448,7 @@ def test_an_error_at_opening_tells_nothing_of_the_shopper(home: Home, name: str)
 def test_a_mistake_while_opening_tells_nothing_of_the_shopper(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shelfrank.history.blocks._text", _bug)
+    monkeypatch.setattr("shelfrank.history.blocks._texts", _bug)
 
     with pytest.raises(AssertionError, match="a mistake of ours") as caught:
         home.open()

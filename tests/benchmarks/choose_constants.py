@@ -38,6 +38,7 @@ from shelfrank_training.train import TrainSettings, train
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from zoneinfo import ZoneInfo
 
     import numpy.typing as npt
 
@@ -101,13 +102,27 @@ class Weighted:
         return scores
 
 
-def measure(folder: Path, work: Path, fold: int, cutoff: datetime) -> Tally:
-    """Make a model from three quarters of the training shoppers, measure on the fourth."""
+def write_training_events(folder: Path, work: Path) -> None:
+    """Write the events without those shoppers that `evaluate` would measure."""
+    events = pq.read_table(folder / "events.parquet")
+    measured = Holdout(share=0.2)
+    ours = {
+        shopper: not measured.contains(shopper)
+        for shopper in events["shopper_id"].unique().to_pylist()
+    }
+    kept = [ours[shopper] for shopper in events["shopper_id"].to_pylist()]
+    pq.write_table(events.filter(kept), work / "events.parquet")
+
+
+def make(
+    folder: Path, work: Path, fold: int, cutoff: datetime, *, zone: ZoneInfo | None = None
+) -> Holdout:
+    """Make a model from three quarters of the training shoppers; return who the fourth are."""
     policy_file = folder / "policy.toml"
     policy = Policy.parse(policy_file.read_bytes()) if policy_file.exists() else None
     holdout = Holdout(share=FOLD_SHARE, salt=f"fold {fold}")
     settings = AggregateSettings(
-        policy=policy, min_shoppers=MIN_SHOPPERS, holdout=holdout, until=cutoff
+        policy=policy, min_shoppers=MIN_SHOPPERS, holdout=holdout, until=cutoff, zone=zone
     )
     aggregate(work / "events.parquet", folder / "catalog.parquet", work / f"a{fold}", settings)
     train(
@@ -116,9 +131,17 @@ def measure(folder: Path, work: Path, fold: int, cutoff: datetime) -> Tally:
         work / f"m{fold}",
         settings=TrainSettings(policy=None if policy is None else policy_file),
     )
+    return holdout
+
+
+def measure(folder: Path, work: Path, fold: int, cutoff: datetime) -> Tally:
+    """Measure a model on the shoppers that were kept out."""
+    holdout = make(folder, work, fold, cutoff)
     universe = read_universe(work / f"m{fold}")
     data, trust = throwaway(work / f"m{fold}", cutoff)
-    ranker = Ranker(verify_bundle(data, trust=trust, now=cutoff))
+    verified = verify_bundle(data, trust=trust, now=cutoff)
+    ranker = Ranker(verified)
+    policy = None if verified.policy is None else Policy.parse(verified.policy)
     parts = Parts(ranker, universe)
     tally = Tally(
         universe,
@@ -142,14 +165,7 @@ def main() -> None:
     cutoff = options.cutoff.replace(tzinfo=UTC)
     found: dict[str, dict[str, list[npt.NDArray[np.float64]]]] = {scope: {} for scope in SCOPES}
     with tempfile.TemporaryDirectory() as work:
-        events = pq.read_table(options.folder / "events.parquet")
-        measured = Holdout(share=0.2)
-        ours = {
-            shopper: not measured.contains(shopper)
-            for shopper in events["shopper_id"].unique().to_pylist()
-        }
-        kept = [ours[shopper] for shopper in events["shopper_id"].to_pylist()]
-        pq.write_table(events.filter(kept), Path(work) / "events.parquet")
+        write_training_events(options.folder, Path(work))
         for fold in range(FOLDS):
             tally = measure(options.folder, Path(work), fold, cutoff)
             for scope in SCOPES:

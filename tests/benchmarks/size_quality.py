@@ -198,6 +198,7 @@ def panel(found: Mapping[int, Sequence[Point]], metric: tuple[str, str]) -> Draw
     figure = line_panel(
         f"{name}, {scope}: share of the uncompressed model",
         lines,
+        upright=f"{name}, share",
         ticks=ticks,
         axis="megabytes of the bundle for each 10,000 items",
         levels=[Level(share=0.99, label="99 %", dotted=True)],

@@ -27,6 +27,7 @@ TREE = {
     "HistoryLockedError": "HistoryError",
     "HistoryFullError": "HistoryError",
     "HistoryVersionError": "HistoryError",
+    "ExportDamagedError": "HistoryError",
     "ConsentError": "ShelfrankError",
     "UnknownPurposeError": "ConsentError",
     "NoticeNotShownError": "ConsentError",

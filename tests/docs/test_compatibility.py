@@ -8,6 +8,7 @@ import tomllib
 from shelfrank.bundle import catalog, manifest, trust
 from shelfrank.consent import journal, record
 from shelfrank.history import envelope
+from shelfrank.rights import exported
 from shelfrank_training.aggregates import info
 from shelfrank_training.export import folder, writer
 from support.markdown import REPOSITORY, table_rows
@@ -30,6 +31,7 @@ def test_the_formats_are_those_of_the_code():
         "bundle roots": trust.ROOT_FORMATS,
         "bundle catalog": catalog.CATALOG_FORMATS,
         "history": (envelope.FORMAT,),
+        "export": (exported.FORMAT,),
         "record of choices": (record.FORMAT,),
         "journal of choices": (journal.FORMAT,),
         "aggregates": (info.FORMAT,),

@@ -93,6 +93,8 @@ def test_the_data_that_code_reads_is_in_the_wheel(wheel: Path) -> None:
 
     assert "shelfrank_training/demo/policy.toml" in inside
     assert "shelfrank_training/evaluate/report.css" in inside
+    assert "shelfrank_training/privacy/promises.toml" in inside
+    assert "shelfrank/consent/presets/eu_gdpr.toml" in inside
     assert [name for name in inside if name.startswith("shelfrank/testing/data/")]
 
 

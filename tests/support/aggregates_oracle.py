@@ -6,6 +6,7 @@ import hashlib
 import math
 from collections import Counter, defaultdict
 from dataclasses import replace
+from datetime import UTC
 from itertools import combinations, pairwise
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ from shelfrank_training.aggregates.withholding import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from datetime import datetime
+    from datetime import datetime, tzinfo
 
     from support.shop import Line
 
@@ -36,12 +37,19 @@ BUCKETS = (3, 7, 14, 28, 56, 112, 224, 448)
 
 
 def expected(
-    lines: Sequence[Line], category_of: Mapping[str, str | None], *, k: int, m: int, end: datetime
+    lines: Sequence[Line],
+    category_of: Mapping[str, str | None],
+    *,
+    k: int,
+    m: int,
+    end: datetime,
+    zone: tzinfo | None = None,
 ) -> dict[str, Rows]:
     """Return the rows of every table; nobody is held out, and nobody makes outcomes.
 
-    `k` is min_shoppers, `m` max_items. What must stay because something small follows from it is
-    asked of the rules themselves: they have an oracle of their own (`support.disclosure_oracle`).
+    `k` is min_shoppers, `m` max_items, `zone` tells the time of day. What must stay because
+    something small follows from it is asked of the rules themselves, except by the time of day:
+    they have an oracle of their own (`support.disclosure_oracle`).
     """
     lines = choose([line for line in lines if line.kind != "dislike"], k=k, m=m)
     total = len({line.shopper for line in lines})
@@ -81,7 +89,30 @@ def expected(
         "category_next": of_categories[2],
         "category_repeats": of_categories[3],
         "outcomes": [],
+        "dayparts": dayparts(lines, {name: n for name, n, *_ in of_items[0]}, k=k, zone=zone),
     }
+
+
+def dayparts(
+    lines: Sequence[Line], sizes: Mapping[str | int, str | int], *, k: int, zone: tzinfo | None
+) -> Rows:
+    """Return the rows about the time of day of published items, whose shoppers are `sizes`."""
+    who: defaultdict[tuple[str, int], set[str]] = defaultdict(set)
+    for line in lines if zone is not None else ():
+        if line.item in sizes:
+            local = line.time.replace(tzinfo=UTC).astimezone(zone)
+            who[line.item, local.hour // 6].add(line.shopper)
+    large = {key: len(have) for key, have in who.items() if len(have) >= k}
+    of_shop = {daypart for _, daypart in large}
+    kept: Rows = []
+    for item, size in sizes.items():
+        cells = [(item, daypart, n) for (name, daypart), n in large.items() if name == item]
+        enough = sum(n for _, _, n in cells) >= int(size)
+        # With two dayparts both, with one none: a missing item must prove nothing.
+        both = len(of_shop) > 2 or len(cells) == len(of_shop) == 2
+        if k == 1 or (enough and both):
+            kept += cells
+    return sorted(kept)
 
 
 def only(rows: pa.Table, column: str, units: pa.Table) -> pa.Table:

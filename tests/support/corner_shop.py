@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from shelfrank.bundle.verify import verify_bundle
 from shelfrank.ranking.session import GraphInputs
-from shelfrank.types import KINDS, Event, ItemId
+from shelfrank.types import DAYPARTS, KINDS, Event, ItemId
 from shelfrank_training.aggregates.folder import KEYS, Aggregates, parquet_bytes, schema
 from shelfrank_training.aggregates.info import AggregatesInfo, TableInfo
 from shelfrank_training.events import Holdout
@@ -106,7 +106,7 @@ def aggregates(
         "category_next": following(categories),
         "outcomes": [],
     }
-    made = {name: _table(name, tables[name]) for name in KEYS}
+    made = {name: _table(name, tables[name]) for name in KEYS if name in tables}
     info = AggregatesInfo(
         events_file="events.parquet",
         catalog_file="catalog.parquet",
@@ -130,6 +130,27 @@ def aggregates(
     return Aggregates(replace(info, **(stated or {})), made)  # type: ignore[arg-type]
 
 
+def with_dayparts(found: Aggregates) -> Aggregates:
+    """Return the same numbers and, for most items, those of a shop in Amsterdam by time of day.
+
+    Rye bread is bought in the morning and the gin in the evening; the bag has no row.
+    """
+    rng = np.random.default_rng(12)
+    shares = {BREAD: (0, 9, 1, 0), GIN: (1, 0, 0, 9)}
+    rows: list[tuple[object, ...]] = []
+    for item, shoppers in zip(
+        *(found.table("items")[name].to_pylist() for name in ("item_id", "shoppers")), strict=True
+    ):
+        usual = shares.get(item, tuple(rng.integers(1, 9, len(DAYPARTS)).tolist()))
+        cells = [round(1.5 * shoppers * share / sum(usual)) for share in usual]
+        large = [(item, daypart, min(n, shoppers)) for daypart, n in enumerate(cells)]
+        rows += [row for row in large if row[2] >= found.info.min_shoppers and item != BAG]
+    table = _table("dayparts", rows)
+    described = {**found.info.tables, "dayparts": _describe(table)}
+    tables = {name: found.table(name) for name in KEYS} | {"dayparts": table}
+    return Aggregates(replace(found.info, zone="Europe/Amsterdam", tables=described), tables)
+
+
 def _describe(table: pa.Table) -> TableInfo:
     return TableInfo(
         rows=table.num_rows,
@@ -150,7 +171,7 @@ def write_aggregates(folder: Path, found: Aggregates) -> Path:
     """Write a folder that `train` reads."""
     from shelfrank_training.aggregates.folder import write_folder
 
-    files = {name: parquet_bytes(found.table(name)) for name in KEYS}
+    files = {name: parquet_bytes(found.table(name)) for name in found.info.tables}
     write_folder(folder, found.info, files, overwrite=False)
     return folder
 
@@ -168,9 +189,22 @@ def blend() -> Blend:
 
 
 @cache
+def blend_by_daypart() -> Blend:
+    """Return the fitted model of the shop whose time of day is known."""
+    space = ItemSpace.of([row.item_id for row in ROWS], [row.category for row in ROWS])
+    return Blend().fit(Counts.of(with_dayparts(aggregates()), space))
+
+
+@cache
 def exported() -> Exported:
     """Return its checked graph."""
     return export(blend(), rng=np.random.default_rng(1))
+
+
+@cache
+def exported_by_daypart() -> Exported:
+    """Return the checked graph of `blend_by_daypart`."""
+    return export(blend_by_daypart(), rng=np.random.default_rng(1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,6 +228,7 @@ def bundle_bytes(
     label: Label | None = None,
     files: Mapping[str, bytes] | None = None,
     version: int = 1,
+    by_daypart: bool = False,
 ) -> bytes:
     """Return a signed bundle of the shop; `TRUST` is its root.
 
@@ -202,12 +237,17 @@ def bundle_bytes(
         label: what is claimed about the aggregates.
         files: replaced in the model folder before it is signed.
         version: of the bundle.
+        by_daypart: the shop's time of day is known (`with_dayparts`).
     """
     label = label or Label()
     found = aggregates(
         min_shoppers=label.min_shoppers, unprotected=label.unprotected, stated=label.stated
     )
-    made = model_files(blend(), exported(), found, ROWS, policy=policy) | dict(files or {})
+    model, graph = blend(), exported()
+    if by_daypart:
+        found = with_dayparts(found)
+        model, graph = blend_by_daypart(), exported_by_daypart()
+    made = model_files(model, graph, found, ROWS, policy=policy) | dict(files or {})
     with tempfile.TemporaryDirectory() as place:
         for name, data in made.items():
             (Path(place) / name).write_bytes(data)
@@ -229,6 +269,12 @@ TRUST: Final = Publisher(ALICE).trust
 def verified() -> VerifiedBundle:
     """Return the shop's bundle as the device gets it."""
     return verify_bundle(bundle_bytes(), trust=TRUST, now=NOW)
+
+
+@cache
+def verified_by_daypart() -> VerifiedBundle:
+    """Return the bundle of the shop whose time of day is known."""
+    return verify_bundle(bundle_bytes(by_daypart=True), trust=TRUST, now=NOW)
 
 
 def event(

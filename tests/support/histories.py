@@ -66,6 +66,7 @@ def new_event(
     kind: Kind = "view",
     quantity: float = 1.0,
     purposes: tuple[str, ...] = (RANK,),
+    context: str = "",
 ) -> NewEvent:
     """Return an event `minutes` after the start, stored to the minute."""
     time = START + timedelta(minutes=minutes)
@@ -76,6 +77,7 @@ def new_event(
         stored_time=time.replace(second=0, microsecond=0),
         quantity=quantity,
         purposes=frozenset(purposes),
+        context=context,
     )
 
 

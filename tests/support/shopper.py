@@ -6,15 +6,15 @@ import copy
 import errno
 import json
 import os
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from shelfrank.consent.limits import STRICTEST
 from shelfrank.consent.permission import Circumstances
 from shelfrank.consent.policy import Policy
+from shelfrank.consent.presets import strictest
 from shelfrank.consent.signals import Signals
 from shelfrank.consent.subject import Subject
 from shelfrank.errors import KeyUnavailableError, WrongKeyError
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
-    from shelfrank.consent.limits import Preset
+    from shelfrank.consent.presets import Preset
     from shelfrank.consent.store import ChoiceStore
     from shelfrank.consent.subject import AgeGroup
 
@@ -99,10 +99,12 @@ class RefusingDisk:
 
 
 def adult(
-    preset: Preset = STRICTEST, *, gpc: bool = False, age: int | AgeGroup = "adult"
+    preset: Preset | None = None, *, gpc: bool = False, age: int | AgeGroup = "adult"
 ) -> Circumstances:
     """Return the circumstances of an adult under the strictest law, or of somebody else."""
-    return Circumstances(preset=preset, signals=Signals(gpc=gpc), subject=Subject(age=age))
+    return Circumstances(
+        preset=preset or strictest(), signals=Signals(gpc=gpc), subject=Subject(age=age)
+    )
 
 
 def policy_data() -> Data:
@@ -184,7 +186,7 @@ def _inline(value: object) -> str:
         return "{" + ", ".join(f"{_key(k)} = {_inline(v)}" for k, v in value.items()) + "}"
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(map(_inline, value)) + "]"
-    if isinstance(value, datetime):
+    if isinstance(value, date):
         return value.isoformat()
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -15,9 +16,14 @@ from shelfrank.ranking.ranker import Ranker
 from shelfrank_training import limit
 from shelfrank_training.cli.main import run
 from shelfrank_training.errors import DataError, PublishError
+from shelfrank_training.evaluate.bootstrap import Estimate
 from shelfrank_training.evaluate.folder import read_universe
-from shelfrank_training.limit import REST_BYTES, bundle_bytes
+from shelfrank_training.evaluate.results import IN_SLICES
+from shelfrank_training.evaluate.slices import BANDS, BUCKETS, CUTS
+from shelfrank_training.evaluate.tally import SCOPES
+from shelfrank_training.limit import REST_BYTES, SLICES_BYTES, bundle_bytes
 from shelfrank_training.publish.build import build_bundle, throwaway
+from shelfrank_training.publish.card import Measured, MeasuredSlice, ModelCard
 from shelfrank_training.publish.catalog import CatalogRow
 from shelfrank_training.train import TrainSettings, train
 from support.corner_shop import TRUST, aggregates, write_aggregates
@@ -27,6 +33,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from shelfrank_training.aggregates.folder import Aggregates
+    from shelfrank_training.evaluate.slices import Cut
+    from shelfrank_training.evaluate.tally import Scope
     from shelfrank_training.train import Trained
 
 N_ITEMS = 90
@@ -104,6 +112,53 @@ def test_what_a_bundle_adds_to_a_model_folder_has_room(place: Path) -> None:
     assert bundle_bytes({"items.parquet": b"stays at home"}) == REST_BYTES
 
 
+def test_slices_of_a_card_have_the_room_that_is_said() -> None:
+    figure = Estimate(value=-0.123456, low=-0.123456, high=-0.123456)
+    rows = dict.fromkeys(IN_SLICES, figure)
+    models = ("shelfrank", "popularity", "personal_frequency")
+    names: dict[Cut, list[str]] = {
+        "history": [bucket.name for bucket in BUCKETS],
+        "popularity": list(BANDS),
+    }
+
+    def card(names: dict[Cut, list[str]]) -> int:
+        slices: dict[Cut, dict[Scope, tuple[MeasuredSlice, ...]]] = {
+            cut: {
+                scope: tuple(
+                    MeasuredSlice(
+                        name=name,
+                        shoppers=None,
+                        metrics=dict.fromkeys(models, rows),
+                        paired=dict.fromkeys(models[1:], rows),
+                    )
+                    for name in names[cut]
+                )
+                for scope in SCOPES
+            }
+            for cut in CUTS
+        }
+        measured = Measured(
+            files={},
+            protocol="next",
+            cutoff=NOW,
+            trained_until=NOW,
+            shoppers=60,
+            new_shoppers=None,
+            n_items=N_ITEMS,
+            n_items_not_in_bundle=0,
+            holdout_share=0.2,
+            min_shoppers=20,
+            resamples=1000,
+            metrics={},
+            paired={},
+            slices=slices,
+        )
+        return len(ModelCard(measured).dump())
+
+    most = card(names) - card({cut: [] for cut in CUTS})
+    assert SLICES_BYTES - 4 * 1024 <= most <= SLICES_BYTES
+
+
 def test_items_go_last_and_the_least_popular_first(place: Path) -> None:
     made = trained(place, 53_000)
 
@@ -119,14 +174,33 @@ def test_items_go_last_and_the_least_popular_first(place: Path) -> None:
     assert len(throwaway(place / "model", NOW)[0]) <= 53_000
 
 
-@pytest.mark.parametrize("most", [1, 30_000, 45_000])
+@pytest.mark.parametrize("most", [1, 30_000])
 def test_a_limit_that_cannot_be_met_is_refused_and_nothing_is_written(
     place: Path, most: int
 ) -> None:
-    with pytest.raises(DataError, match=f"cannot be made in {most:,} bytes, it takes at least"):
+    with pytest.raises(DataError, match=f"cannot be made in {most:,} bytes: with one item it"):
         trained(place, most)
 
     assert not (place / "model").exists()
+
+
+def test_what_a_refusal_says_it_takes_is_what_it_takes(place: Path) -> None:
+    with pytest.raises(DataError) as caught:
+        trained(place, 1)
+
+    said = [int(number.replace(",", "")) for number in re.findall(r"[\d,]*\d", str(caught.value))]
+    _, one, n_items, every = said
+    assert n_items == N_ITEMS
+    assert trained(place, one).n_items == 1
+    assert trained(place, every).n_items == N_ITEMS
+    assert 1 < trained(place, every - 1).n_items < N_ITEMS
+    with pytest.raises(DataError, match=f"in {one - 1:,} bytes: with one item .* {one:,},"):
+        trained(place, one - 1)
+
+
+def test_a_limit_a_little_too_small_for_every_item_costs_few_of_them(place: Path) -> None:
+    """What is stored whatever the items does not count as theirs."""
+    assert trained(place, 53_000).n_items > N_ITEMS / 2
 
 
 def test_without_a_limit_every_source_keeps_its_strongest(place: Path) -> None:
@@ -168,6 +242,18 @@ def test_the_command_says_what_each_part_takes(
     parts = sum(size["parts"].values())
     assert size["graph"] + parts == (place / "model" / "model.onnx").stat().st_size
     assert f"{size['parts']['next']:,}" in said
+    # `bundle build` leaves slices out where they would break the limit.
+    assert said_most(said) == 80_000
+    assert command(place, "--force") == 0
+    said = capsys.readouterr().err
+    folder = {file.name: file.read_bytes() for file in (place / "model").iterdir()}
+    assert said_most(said) == bundle_bytes(folder) + SLICES_BYTES
+
+
+def said_most(said: str) -> int:
+    found = re.search(r"bundle, at most +│ +([\d,]+)", said)
+    assert found is not None
+    return int(found[1].replace(",", ""))
 
 
 @pytest.mark.parametrize(

@@ -14,12 +14,13 @@ APP = """
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import assert_type
 
 from shelfrank import Candidate, Device, Dropped, Event, Page, RankedItem, Stored, errors, keys
-from shelfrank.types import ItemId
+from shelfrank.rights.own import Exported, Imported, OwnEvent
+from shelfrank.types import DropReason, ItemId
 
 
 def app(folder: Path, now: datetime) -> None:
@@ -41,6 +42,14 @@ def app(folder: Path, now: datetime) -> None:
         assert_type(page[0].parts, Mapping[str, float])
         for item in page:
             assert_type(item.item_id, ItemId)
+        for event in device.history.events("rank_products"):
+            assert_type(event, OwnEvent)
+            assert_type(device.history.erase_event(event.event_id), int)
+        assert_type(device.history.erase_day(now.date(), zone=now.tzinfo or timezone.utc), int)
+        assert_type(device.history.export("mine.zip", language="nl", passphrase="x"), Exported)
+        done = device.history.import_(folder / "mine.zip")
+        assert_type(done, Imported)
+        assert_type(done.dropped, Mapping[DropReason, int])
     try:
         Device.erase_at(folder, key=keys.memory())
     except errors.KeyUnavailableError as error:
@@ -51,6 +60,9 @@ WRONG = {
     'device.record("steal", "sku-17")': "arg-type",
     "device.record('view', 17)": "arg-type",
     "device.rank([17])": "list-item",
+    "device.history.erase_item(17)": "arg-type",
+    "device.history.erase_day('2026-06-01')": "arg-type",
+    'device.history.export("mine.zip", language="fr")': "arg-type",
     'device.rank(k="many")': "arg-type",
     'device.consent.notice("rank_products", language="fr")': "arg-type",
     'device.consent.grant("rank_products")': "call-arg",

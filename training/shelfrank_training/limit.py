@@ -30,8 +30,13 @@ SHIPPED: Final = ("model.onnx", "catalog.bin", "label.json", "golden.json", "pol
 
 REST_BYTES: Final = 16 * 1024
 """Room for what only `bundle build` adds: manifest (3 KB), signatures, roots (1 KB each), headers
-of the archive, dates in the label, a model card. A shop's rules, texts and aliases count there
-too."""
+of the archive, dates in the label, a model card without slices. A shop's rules, texts and aliases
+count there too."""
+
+SLICES_BYTES: Final = 54 * 1024
+"""What slices add to a model card at most: ten in each of two scopes, of three models and the
+differences of two, in three metrics; 16 and 23 KB seen. Where they break a limit, `bundle build`
+leaves them out."""
 
 # A graph of other pairs has other lengths in its headers and other digits in its golden vectors;
 # seen: below 300 bytes.
@@ -108,18 +113,19 @@ def fit_within(
         files = model_files(blend, exported, aggregates, rows, policy=policy, size_limit=limit)
         return Limited(blend=blend, exported=exported, rows=rows, files=files)
 
-    over = 0
     # With the fewest pairs first, to learn what everything else takes.
     with progress.stage("measure the smallest model"):
-        rest = _rest(make(fewest_bytes(full)))
-    while rest + fewest_bytes(full) > limit:
-        rest -= len(write_catalog(rows))
-        rows = _fewer_items(aggregates, rows, full, room=limit - rest)
-        if not rows:
-            raise _impossible(limit, rest)
+        smallest = make(fewest_bytes(full))
+    with_all = len(rows), _least(smallest)
+    while _least(smallest) > limit:
+        if len(rows) == 1:
+            raise _impossible(limit, _least(smallest), with_all)
+        room = limit - (_rest(smallest) - len(smallest.files["catalog.bin"]))
+        rows = _fewer_items(aggregates, smallest, room=room)
         with progress.stage("leave items out and fit again"):
             full = _fit(aggregates, rows, unfitted)
-            rest = _rest(make(fewest_bytes(full)))
+            smallest = make(fewest_bytes(full))
+    rest = _rest(smallest)
     for _ in range(_ATTEMPTS):
         with progress.stage("choose pairs, export and compare"):
             made = make(limit - rest)
@@ -128,7 +134,12 @@ def fit_within(
             return made
         # A table that the smallest model left out has nodes of its own.
         rest += over + _MARGIN
-    raise _impossible(limit, limit + over)
+    return smallest
+
+
+def _least(smallest: Limited) -> int:
+    """Return the least limit in which the items of a model fit, each with its fewest pairs."""
+    return bundle_bytes(smallest.files) + _MARGIN
 
 
 def _rest(made: Limited) -> int:
@@ -142,26 +153,37 @@ def _fit(aggregates: Aggregates, rows: Sequence[CatalogRow], unfitted: Blend) ->
     return everything(unfitted).fit(counts)
 
 
-def _fewer_items(
-    aggregates: Aggregates, rows: Sequence[CatalogRow], full: Blend, *, room: int
-) -> Sequence[CatalogRow]:
-    """Return as many items, the most popular first, as fit with their fewest pairs; maybe none."""
+def _fewer_items(aggregates: Aggregates, smallest: Limited, *, room: int) -> Sequence[CatalogRow]:
+    """Return as many items, the most popular first, as should fit with their fewest pairs.
+
+    Args:
+        aggregates: know how popular an item is.
+        smallest: what does not fit.
+        room: bytes for catalog and parts.
+
+    Returns:
+        Fewer items than it has, at least one.
+    """
     items = aggregates.table("items")
     ids = [str(item) for item in items.column("item_id").to_pylist()]
     shoppers = dict(zip(ids, items.column("shoppers").to_pylist(), strict=True))
-    ranked = sorted(rows, key=lambda row: (-shoppers[row.item_id], row.item_id))
-    each = fewest_bytes(full) / len(rows)
-    kept = len(rows) - 1
-    while kept and room > 0:
+    ranked = sorted(smallest.rows, key=lambda row: (-shoppers[row.item_id], row.item_id))
+    # As if nothing of the parts were there whatever the items: rather too many, and once more, than
+    # too few.
+    each = sum(part_bytes(part) for part in smallest.blend.parts_) / len(ranked)
+    kept = len(ranked) - 1
+    while kept > 1:
         needed = len(write_catalog(ranked[:kept])) + kept * each
         if needed <= room:
-            return ranked[:kept]
+            break
         kept = min(int(kept * room / needed), int(kept * _SHRINK))
-    return []
+    return ranked[: max(kept, 1)]
 
 
-def _impossible(limit: int, least: int) -> DataError:
+def _impossible(limit: int, least: int, with_all: tuple[int, int]) -> DataError:
+    n_items, most = with_all
     return DataError(
-        f"a bundle of this shop cannot be made in {limit:,} bytes, it takes at least {least:,}",
+        f"a bundle of this shop cannot be made in {limit:,} bytes: with one item it takes at least "
+        f"{least:,}, with all {n_items:,} at least {most:,}",
         hint="raise --size-limit",
     )

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from shelfrank.errors import BundleFormatError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 MANIFEST: Final = "manifest.json"
 SIGNATURES: Final = "manifest.sig.json"
@@ -73,6 +73,20 @@ class _Entry(NamedTuple):
     offset: int
 
 
+class Container(NamedTuple):
+    """What a stored zip is for: what is said of it, and how large it may be.
+
+    Attributes:
+        what: the word for the whole in messages.
+        max_bytes: of the whole.
+        limit_of: most bytes of a member of this name.
+    """
+
+    what: str
+    max_bytes: int
+    limit_of: Callable[[str], int]
+
+
 def root_name(version: int) -> str:
     """Return the member's name of root `version`."""
     return f"roots/{version}.json"
@@ -109,11 +123,12 @@ def member(members: Mapping[str, bytes], name: str) -> bytes:
     return members[name]
 
 
-def read_members(data: bytes) -> dict[str, bytes]:
-    """Take a bundle apart; nothing is verified yet beyond the container.
+def read_members(data: bytes, container: Container | None = None) -> dict[str, bytes]:
+    """Take a stored zip apart; nothing is verified yet beyond the container.
 
     Args:
         data: the whole file.
+        container: what it is for; None takes a bundle.
 
     Returns:
         Name to bytes, in the order of the archive (ascending by name).
@@ -122,105 +137,115 @@ def read_members(data: bytes) -> dict[str, bytes]:
         BundleFormatError: not a canonical stored zip, a name outside the rules, a member or the
             whole above its limit, or a checksum that does not match.
     """
-    if len(data) > MAX_BUNDLE_BYTES:
+    container = container or _bundle()
+    what = container.what
+    if len(data) > container.max_bytes:
         raise BundleFormatError(
-            f"bundle has {len(data):,} bytes, at most {MAX_BUNDLE_BYTES:,} are read"
+            f"{what} has {len(data):,} bytes, at most {container.max_bytes:,} are read"
         )
     if not data.startswith(_LOCAL_MAGIC):
-        raise BundleFormatError("not a bundle: it does not start like a zip archive")
+        raise BundleFormatError(f"no {what}: it does not start like a zip archive")
     members: dict[str, bytes] = {}
     entries: list[_Entry] = []
     offset = 0
     while data.startswith(_LOCAL_MAGIC, offset):
-        entry, start = _read_local(data, offset)
+        entry, start = _read_local(data, offset, container)
         if entries and entry.name <= entries[-1].name:
             raise BundleFormatError(
-                f"bundle member {entry.name} is there twice or out of order: names must ascend"
+                f"{what} member {entry.name} is there twice or out of order: names must ascend"
             )
         entries.append(entry)
-        _check_counts(entries)
+        _check_counts(entries, what)
         members[entry.name] = data[start : start + entry.size]
         offset = start + entry.size
     if data[offset:] != _directory(entries, offset):
         raise BundleFormatError(
-            "bundle's zip directory does not say what its members say, or something follows it"
+            f"{what}'s zip directory does not say what its members say, or something follows it"
         )
     return members
 
 
-def write_members(members: Mapping[str, bytes]) -> bytes:
+def write_members(members: Mapping[str, bytes], container: Container | None = None) -> bytes:
     """Return the one archive that holds `members`; the inverse of `read_members`.
 
     Raises:
         BundleFormatError: a name, size or number of members that `read_members` would refuse.
     """
+    container = container or _bundle()
+    what = container.what
     entries: list[_Entry] = []
     pieces: list[bytes] = []
     offset = 0
     for name in sorted(members):
         data = members[name]
-        _check_name(name)
-        _check_size(name, len(data))
+        _check_name(name, what)
+        _check_size(name, len(data), container)
         entry = _Entry(name, len(data), zlib.crc32(data), offset)
         entries.append(entry)
         pieces += [_local_header(entry), data]
         offset += len(pieces[-2]) + len(data)
-    _check_counts(entries)
+    _check_counts(entries, what)
     pieces.append(_directory(entries, offset))
     archive = b"".join(pieces)
-    if len(archive) > MAX_BUNDLE_BYTES:
+    if len(archive) > container.max_bytes:
         raise BundleFormatError(
-            f"bundle would have {len(archive):,} bytes, at most {MAX_BUNDLE_BYTES:,} are read"
+            f"{what} would have {len(archive):,} bytes, at most {container.max_bytes:,} are read"
         )
     return archive
 
 
-def _read_local(data: bytes, offset: int) -> tuple[_Entry, int]:
+def _bundle() -> Container:
+    return Container("bundle", MAX_BUNDLE_BYTES, member_limit)
+
+
+def _read_local(data: bytes, offset: int, container: Container) -> tuple[_Entry, int]:
     """Read one local header; return it with the offset of the member's first byte."""
+    what = container.what
     name_start = offset + _LOCAL.size
     if name_start > len(data):
-        raise BundleFormatError("bundle ends inside a member's header")
+        raise BundleFormatError(f"{what} ends inside a member's header")
     _, _, flags, method, _, _, crc, _, size, name_size, _ = _LOCAL.unpack_from(data, offset)
     if flags != 0 or method != 0:
         raise BundleFormatError(
-            "bundle has a compressed or encrypted member: all must be stored as they are"
+            f"{what} has a compressed or encrypted member: all must be stored as they are"
         )
     start = name_start + name_size
     # Latin-1 cannot fail, and the rules for names admit ASCII only.
     name = data[name_start:start].decode("latin-1")
-    _check_name(name)
-    _check_size(name, size)
+    _check_name(name, what)
+    _check_size(name, size, container)
     if start + size > len(data):
-        raise BundleFormatError(f"bundle ends inside member {name}")
+        raise BundleFormatError(f"{what} ends inside member {name}")
     entry = _Entry(name, size, crc, offset)
     if data[offset:start] != _local_header(entry):
-        raise BundleFormatError(f"bundle member {name} has a header that is not in canonical form")
+        raise BundleFormatError(f"{what} member {name} has a header that is not in canonical form")
     if zlib.crc32(memoryview(data)[start : start + size]) != crc:
-        raise BundleFormatError(f"bundle member {name} is damaged: its checksum does not match")
+        raise BundleFormatError(f"{what} member {name} is damaged: its checksum does not match")
     return entry, start
 
 
-def _check_name(name: str) -> None:
+def _check_name(name: str, what: str) -> None:
     if not is_member_name(name):
         shown = name[:_MAX_NAME_BYTES].encode("unicode_escape").decode("ascii")
         raise BundleFormatError(
-            f"bundle has a member called '{shown}': only lower-case names such as model.onnx and "
+            f"{what} has a member called '{shown}': only lower-case names such as model.onnx and "
             "roots/1.json are allowed"
         )
 
 
-def _check_size(name: str, size: int) -> None:
-    if size > member_limit(name):
+def _check_size(name: str, size: int, container: Container) -> None:
+    limit = container.limit_of(name)
+    if size > limit:
         raise BundleFormatError(
-            f"bundle member {name} has {size:,} bytes, at most {member_limit(name):,} are read"
+            f"{container.what} member {name} has {size:,} bytes, at most {limit:,} are read"
         )
 
 
-def _check_counts(entries: list[_Entry]) -> None:
+def _check_counts(entries: list[_Entry], what: str) -> None:
     roots = sum(root_version(entry.name) is not None for entry in entries)
     if roots > MAX_ROOTS or len(entries) - roots > MAX_MEMBERS:
         raise BundleFormatError(
-            f"bundle has more than {MAX_MEMBERS} members or more than {MAX_ROOTS} roots"
+            f"{what} has more than {MAX_MEMBERS} members or more than {MAX_ROOTS} roots"
         )
 
 

@@ -19,7 +19,7 @@ def read_bundle_file(path: Path) -> bytes:
         BundleError: it cannot be read.
         BundleFormatError: no regular file, or larger than any bundle.
     """
-    return _read(path, limit=MAX_BUNDLE_BYTES, what="bundle")
+    return read_within(path, limit=MAX_BUNDLE_BYTES, what="bundle")
 
 
 def read_root_file(path: Path) -> bytes:
@@ -29,10 +29,21 @@ def read_root_file(path: Path) -> bytes:
         BundleError: it cannot be read.
         BundleFormatError: no regular file, or larger than any root.
     """
-    return _read(path, limit=MAX_ROOT_BYTES, what="root")
+    return read_within(path, limit=MAX_ROOT_BYTES, what="root")
 
 
-def _read(path: Path, *, limit: int, what: str) -> bytes:
+def read_within(path: Path, *, limit: int, what: str) -> bytes:
+    """Return the bytes of a regular file.
+
+    Args:
+        path: of the file.
+        limit: most bytes it may have.
+        what: the word for it in messages.
+
+    Raises:
+        BundleError: it cannot be read.
+        BundleFormatError: no regular file, or larger than `limit`.
+    """
     try:
         # A pipe or device that pretends to be a file could block for ever or never end.
         if not stat.S_ISREG(path.stat().st_mode):

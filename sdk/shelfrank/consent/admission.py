@@ -18,7 +18,7 @@ class Admitted:
     """An event may be kept.
 
     Attributes:
-        purposes: those given whose policy admits its kind and its age.
+        purposes: those given whose policy admits its kind, its context and its age.
         stored_time: its time as coarse as the strictest of them says.
         keeps_quantity: whether one of them keeps quantities.
     """
@@ -43,7 +43,13 @@ def admit_item(policy: Policy, *, known: bool, category: str | None) -> DropReas
 
 
 def admit_event(
-    policy: Policy, given: Collection[str], kind: Kind, *, time: datetime, now: datetime
+    policy: Policy,
+    given: Collection[str],
+    kind: Kind,
+    *,
+    context: str,
+    time: datetime,
+    now: datetime,
 ) -> Admitted | DropReason:
     """Decide about one event of an item that may be kept.
 
@@ -51,6 +57,7 @@ def admit_event(
         policy: in force.
         given: the purposes that permit keeping now; see `Consent.given`.
         kind: of the event.
+        context: the area or channel it happened in.
         time: aware, exact.
         now: aware; the distrustful clock, `Consent.effective_now`.
     """
@@ -59,6 +66,9 @@ def admit_event(
     admitting = [p for p in policy.purposes if p.id in given and kind in p.kinds]
     if not admitting:
         return "kind"
+    admitting = [purpose for purpose in admitting if context in purpose.contexts]
+    if not admitting:
+        return "context"
     stored_time = min(purpose.coarsen(time) for purpose in admitting)
     lasting = [purpose for purpose in admitting if purpose.keeps(stored_time, now=now)]
     if not lasting:

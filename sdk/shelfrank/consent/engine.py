@@ -16,7 +16,6 @@ from shelfrank.consent.asking import MAX_NOTICES_SHOWN, ShownNotices
 from shelfrank.consent.journal import Entry, Journal, MemoryJournalStore
 from shelfrank.consent.keeping import Keeping, new_id
 from shelfrank.consent.ledger import Ledger
-from shelfrank.consent.limits import STRICTEST, Preset
 from shelfrank.consent.notice import Notice, write_notice
 from shelfrank.consent.overview import PurposeOverview, overview_of
 from shelfrank.consent.pending import Pending, due
@@ -28,6 +27,7 @@ from shelfrank.consent.permission import (
     signal_forbids,
 )
 from shelfrank.consent.phrases import GPC_NOTICE, describe_entry, describe_journal
+from shelfrank.consent.presets import Preset, strictest
 from shelfrank.consent.purposes import in_utc
 from shelfrank.consent.record import MAX_GUARDIAN_CHARS
 from shelfrank.consent.rules import (
@@ -53,8 +53,9 @@ if TYPE_CHECKING:
 
     from shelfrank.consent.journal import EntryKind, JournalState, JournalStore
     from shelfrank.consent.policy import Policy
-    from shelfrank.consent.purposes import Purpose
+    from shelfrank.consent.purposes import Ages, Purpose
     from shelfrank.consent.receipts import Receipt
+    from shelfrank.consent.rules import Choice
     from shelfrank.consent.signals import GpcStatus
     from shelfrank.consent.store import ChoiceStore
     from shelfrank.types import Clock, Language
@@ -118,7 +119,7 @@ class Consent:
         self._ledger = Ledger(store)
         self._journal = Journal(journal or MemoryJournalStore(), new_id())
         about = circumstances or Circumstances(
-            preset=STRICTEST, signals=Signals(), subject=Subject()
+            preset=strictest(), signals=Signals(), subject=Subject()
         )
         self._standing = Standing(policy, self._ledger, clock, about, self._journal)
         self._keeping = Keeping(self._ledger, self._standing, self._journal)
@@ -265,6 +266,12 @@ class Consent:
                 self._asked = found[0].purpose
             return tuple(item for item in found if item.purpose == self._asked)[:1]
 
+    def choices(self) -> Mapping[str, Choice]:
+        """Return what the shopper answered, by purpose; `status` says what follows from it now."""
+        with self._lock:
+            self._ledger.refresh()
+            return dict(self._ledger.record.choices)
+
     def to_forget(self) -> frozenset[str]:
         """Return the purposes whose data must go: opening a device erases it.
 
@@ -396,7 +403,7 @@ class Consent:
                 return again
             self._shown.require(purpose, shown)
             told = self._shown.told_of_gpc(shown)
-            self._must_be_open(declared, guardian=guardian, told=told)
+            self._must_be_open(declared, policy.ages, guardian=guardian, told=told)
             choice = granted(
                 before,
                 policy,
@@ -614,12 +621,14 @@ class Consent:
             self._ledger.refresh()
             yield alone
 
-    def _must_be_open(self, purpose: Purpose, *, guardian: str | None, told: bool) -> None:
+    def _must_be_open(
+        self, purpose: Purpose, ages: Ages, *, guardian: str | None, told: bool
+    ) -> None:
         circumstances = self._standing.circumstances
-        if needs_guardian(purpose, circumstances) and not guardian:
+        if needs_guardian(purpose, ages, circumstances) and not guardian:
             raise GuardianMissingError(
                 f"grant: purpose {purpose.id!r} takes an adult, or a guardian's agreement",
-                minor_age=circumstances.preset.minor_age,
+                minor_age=max(ages.minimum, circumstances.preset.minor_age),
                 hint="open the device with subject=Subject(age=…), or pass guardian=",
             )
         if signal_forbids(purpose, circumstances, told=told):

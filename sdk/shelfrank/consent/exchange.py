@@ -4,35 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from shelfrank.consent.vocabulary import NAMESPACES, ORIGINS, PLACE
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
-    from shelfrank.consent.purposes import Area, Controller, Surface
+    from shelfrank.consent.purposes import Controller
     from shelfrank.consent.receipts import Asked, Receipt, ReceiptEvent
     from shelfrank.types import Kind
 
 _CONTEXT: Final = {
-    "dpv": "https://w3id.org/dpv#",
-    "pd": "https://w3id.org/dpv/pd#",
+    **NAMESPACES,
     "dct": "http://purl.org/dc/terms/",
     "xsd": "http://www.w3.org/2001/XMLSchema#",
-}
-
-_PURPOSES: Final[Mapping[Surface, str]] = {
-    "products": "dpv:ProvideProductRecommendations",
-    "offers": "dpv:PersonalisedBenefits",
-    "navigation": "dpv:UserInterfacePersonalisation",
-    "text": "dpv:UserInterfacePersonalisation",
-}
-_MEASURING: Final = "dpv:ServiceUsageAnalytics"
-
-_DATA: Final[Mapping[Kind, str]] = {
-    "view": "pd:BrowsingBehaviour",
-    "cart": "pd:Preference",
-    "purchase": "pd:Purchase",
-    "like": "pd:Like",
-    "dislike": "pd:Dislike",
 }
 
 _KANTARA_DATA: Final[Mapping[Kind, str]] = {
@@ -75,7 +60,7 @@ def as_27560(receipt: Receipt) -> dict[str, object]:
         "@type": "dpv:Process",
         "dct:identifier": receipt.purpose,
         "dpv:hasLegalBasis": "dpv:Consent",
-        "dpv:hasLocation": "dpv:WithinDevice",
+        "dpv:hasLocation": PLACE,
         "dpv:hasRecipient": [],
         "dpv:hasWithdrawalMethod": "same screen, one tap",
     }
@@ -132,14 +117,19 @@ def as_kantara(receipt: Receipt) -> dict[str, object]:
 
 def _processing(asked: Asked) -> dict[str, object]:
     return {
-        "dpv:hasPurpose": _purposes(asked.area, asked.surfaces),
+        "dpv:hasPurpose": list(asked.terms),
         "dct:description": asked.use_case,
-        "dpv:hasPersonalData": _distinct(_DATA[kind] for kind in asked.kinds),
-        "dpv:hasDataSource": _distinct(_origin(field) for field in asked.fields),
+        "dpv:hasPersonalData": list(asked.data),
+        "dpv:hasDataSource": _distinct(
+            term
+            for origin, term in ORIGINS.items()
+            for field in asked.fields
+            if field.endswith(f":{origin}")
+        ),
         "dpv:hasData": list(asked.fields),
         "dpv:hasStorageCondition": {
             "@type": "dpv:StorageCondition",
-            "dpv:hasLocation": "dpv:WithinDevice",
+            "dpv:hasLocation": PLACE,
             "dpv:hasDuration": f"P{asked.retention_days}D",
             "dct:description": f"times are kept to the {asked.granularity}",
         },
@@ -147,17 +137,6 @@ def _processing(asked: Asked) -> dict[str, object]:
         "dpv:hasPolicy": asked.policy,
         "dpv:hasJurisdiction": list(asked.presets),
     }
-
-
-def _purposes(area: Area, surfaces: tuple[Surface, ...]) -> list[str]:
-    if area == "measurement":
-        return [_MEASURING]
-    return _distinct(_PURPOSES[surface] for surface in surfaces)
-
-
-def _origin(field: str) -> str:
-    declared = field.split(":")[1] == "declared"
-    return "dpv:CollectedPersonalData" if declared else "dpv:ObservedPersonalData"
 
 
 def _party(controller: Controller) -> dict[str, object]:

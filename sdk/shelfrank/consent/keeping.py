@@ -16,6 +16,7 @@ from shelfrank.consent.permission import signal_forbids
 from shelfrank.consent.receipts import Asked, Receipt
 from shelfrank.consent.record import MAX_POLICIES
 from shelfrank.consent.rules import Choice, Status, status_of
+from shelfrank.consent.vocabulary import field_terms, purpose_terms
 from shelfrank.errors import ConsentError
 
 if TYPE_CHECKING:
@@ -291,7 +292,7 @@ class Keeping:
             area=purpose.area,
             use_case=purpose.use_case,
             surfaces=purpose.surfaces,
-            contexts=tuple(getattr(purpose, "contexts", ())),
+            contexts=purpose.contexts,
             kinds=purpose.kinds,
             fields=tuple(f"{kept.name}:{kept.origin}" for kept in purpose.fields),
             granularity=purpose.granularity,
@@ -299,6 +300,8 @@ class Keeping:
             controllers=policy.controllers,
             policy=f"{policy.id} {policy.version}",
             presets=self._standing.about.preset.ids,
+            terms=purpose_terms(purpose),
+            data=tuple(sorted({t for f in purpose.fields for t in field_terms(purpose, f.name)})),
         )
 
 

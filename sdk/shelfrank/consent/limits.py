@@ -1,50 +1,40 @@
-"""What a law's preset changes about a policy, in one place.
-
-The presets themselves (their facts, dates and sources) are data of their own; until they are here,
-a private stand-in of the same shape serves, and there is one preset: the strictest.
-"""
+"""What the preset of a law changes about a policy on one device."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from shelfrank.consent.presets import Preset, combine, preset_for
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import date
 
     from shelfrank.consent.policy import Policy
     from shelfrank.consent.purposes import Purpose
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Preset:
-    """Stand-in for `shelfrank.consent.presets.Preset`."""
+def preset_on_device(
+    asked: Preset | str | Sequence[str] | None, policy: Policy | None, *, on: date
+) -> Preset:
+    """Return the preset that holds: the strictest of what app and policy name.
 
-    ids: tuple[str, ...]
-    gpc: Literal["silent", "must_honour", "must_display"]
-    minor_age: int
-    reask_days: int
-    max_validity_days: int | None
-    refresh_after_days: int | None
-    answer_days: int
-    disclose_retention: bool
-
-
-STRICTEST: Final = Preset(
-    ids=("strictest",),
-    gpc="must_honour",
-    minor_age=18,
-    reask_days=365,
-    max_validity_days=365,
-    refresh_after_days=730,
-    answer_days=30,
-    disclose_retention=True,
-)
-
-
-def preset_for(asked: Preset | str | Sequence[str] | None, policy: Policy | None) -> Preset:  # noqa: ARG001
-    """Return the preset that holds: the one asked for, else the policy's, else the strictest."""
-    return asked if isinstance(asked, Preset) else STRICTEST
+    Args:
+        asked: by the app: ids, an id, or a preset; an id that this SDK does not know (``unknown``)
+            means the strictest of all. None leaves it to the policy.
+        policy: in force. One that names no law, or none at all, does not know the region: then what
+            the app names holds alone, and without it the strictest.
+        on: the day.
+    """
+    named = () if policy is None else policy.presets
+    if asked is None:
+        return preset_for(named, on=on)
+    if isinstance(asked, Preset):
+        own = asked
+    else:
+        own = preset_for([asked] if isinstance(asked, str) else asked, on=on)
+    return combine([own, preset_for(named, on=on)]) if named else own
 
 
 def tightened(policy: Policy, preset: Preset) -> Policy:

@@ -7,13 +7,14 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from shelfrank.consent.purposes import DEFAULT_CONTEXT
 from shelfrank.consent.words import fill
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from shelfrank.consent.policy import Policy
-    from shelfrank.consent.purposes import Granularity, Purpose
+    from shelfrank.consent.purposes import Controller, FieldName, Granularity, Purpose
     from shelfrank.types import Kind, Language
 
 
@@ -78,15 +79,34 @@ def write_notice(policy: Policy, purpose: Purpose, language: Language, *, token:
 
 
 def _detail(policy: Policy, purpose: Purpose, language: Language) -> str:
-    kinds = ", ".join(_KINDS[language][kind] for kind in purpose.kinds)
-    parties = "; ".join(f"{party.name} ({party.contact})" for party in policy.controllers)
-    return _DETAIL[language].format(
-        kinds=kinds,
-        granularity=_GRANULARITIES[language][purpose.granularity],
-        retention=_days(purpose.retention_days, language),
-        validity=_days(purpose.validity_days, language),
-        controllers=parties,
-    )
+    """Return the second layer: one sentence for each thing a shopper may want to know."""
+    more = _MORE[language]
+    sentences = [_BASIS[language].format_map(_facts(purpose, language))]
+    if purpose.max_events is not None:
+        sentences.append(more["most"].format(count=purpose.max_events))
+    if purpose.contexts != (DEFAULT_CONTEXT,):
+        sentences.append(more["contexts"].format(contexts=", ".join(purpose.contexts)))
+    parties = "; ".join(map(_party, policy.controllers))
+    sentences.append(_LEAVING[language].format(controllers=parties))
+    authorities = sorted({party.authority for party in policy.controllers} - {""})
+    if authorities:
+        sentences.append(more["authority"].format(authorities="; ".join(authorities)))
+    return " ".join(sentences)
+
+
+def _facts(purpose: Purpose, language: Language) -> dict[str, str]:
+    kept = [_KINDS[language][kind] for kind in purpose.kinds]
+    kept += [words for name, words in _FIELDS[language].items() if purpose.has_field(name)]
+    return {
+        "kept": ", ".join(kept),
+        "granularity": _GRANULARITIES[language][purpose.granularity],
+        "retention": _days(purpose.retention_days, language),
+        "validity": _days(purpose.validity_days, language),
+    }
+
+
+def _party(party: Controller) -> str:
+    return f"{party.name} ({', '.join(filter(None, (party.address, party.contact)))})"
 
 
 def _days(count: int, language: Language) -> str:
@@ -94,26 +114,87 @@ def _days(count: int, language: Language) -> str:
     return f"{count} {one if count == 1 else more}"
 
 
-_DETAIL: Final[Mapping[Language, str]] = {
+_BASIS: Final[Mapping[Language, str]] = {
     "de": (
-        "Gemerkt wird nur auf diesem Gerät: {kinds} (Zeit: {granularity}). "
-        "Aufbewahrung: {retention}, dann wird es gelöscht. Ihre Zustimmung gilt: {validity}. "
-        "Sie können sie jederzeit an derselben Stelle zurücknehmen, ohne Grund und ohne Nachteil; "
-        "dann wird das Gemerkte sofort gelöscht. Verantwortlich: {controllers}."
+        "Gemerkt wird nur auf diesem Gerät: {kept} (Zeit: {granularity}). "
+        "Niemand bekommt es. "
+        "Aufbewahrung: {retention}, dann wird es gelöscht. "
+        "Grundlage ist Ihre Zustimmung; sie gilt: {validity}."
     ),
     "nl": (
-        "Alleen op dit apparaat wordt onthouden: {kinds} (tijd: {granularity}). "
-        "Bewaartermijn: {retention}, daarna wordt het gewist. Je toestemming geldt: {validity}. "
-        "Je kunt haar altijd op dezelfde plek intrekken, zonder reden en zonder nadeel; "
-        "dan wordt wat onthouden is meteen gewist. Verantwoordelijk: {controllers}."
+        "Alleen op dit apparaat wordt onthouden: {kept} (tijd: {granularity}). "
+        "Niemand krijgt het. "
+        "Bewaartermijn: {retention}, daarna wordt het gewist. "
+        "De grondslag is je toestemming; zij geldt: {validity}."
     ),
     "en": (
-        "Kept on this device only: {kinds} (time: {granularity}). "
-        "Kept for: {retention}, then erased. Your consent lasts: {validity}. "
-        "You can withdraw it at any time in the same place, without a reason or a drawback; "
-        "what was kept is then erased at once. Responsible: {controllers}."
+        "Kept on this device only: {kept} (time: {granularity}). "
+        "Nobody is given it. "
+        "Kept for: {retention}, then erased. "
+        "The basis is your consent; it lasts: {validity}."
     ),
 }
+
+_LEAVING: Final[Mapping[Language, str]] = {
+    "de": (
+        "Sie können sie jederzeit an derselben Stelle zurücknehmen, ohne Grund und ohne Nachteil; "
+        "dann wird das Gemerkte sofort gelöscht. "
+        "Sie können das Gemerkte hier ansehen, berichtigen, mitnehmen und löschen. "
+        "Verantwortlich: {controllers}."
+    ),
+    "nl": (
+        "Je kunt haar altijd op dezelfde plek intrekken, zonder reden en zonder nadeel; "
+        "dan wordt wat onthouden is meteen gewist. "
+        "Je kunt wat onthouden is hier bekijken, verbeteren, meenemen en wissen. "
+        "Verantwoordelijk: {controllers}."
+    ),
+    "en": (
+        "You can withdraw it at any time in the same place, without a reason or a drawback; "
+        "what was kept is then erased at once. "
+        "You can see, correct, take along and erase here what was kept. "
+        "Responsible: {controllers}."
+    ),
+}
+
+_MORE: Final[Mapping[Language, Mapping[str, str]]] = {
+    "de": {
+        "most": "Höchstens {count} Einträge, die neuesten.",
+        "contexts": "Nur in diesen Bereichen: {contexts}.",
+        "authority": "Beschwerden nimmt entgegen: {authorities}.",
+    },
+    "nl": {
+        "most": "Hoogstens {count} regels, de nieuwste.",
+        "contexts": "Alleen op deze plekken in de winkel: {contexts}.",
+        "authority": "Klachten kun je indienen bij: {authorities}.",
+    },
+    "en": {
+        "most": "At most {count} entries, the newest.",
+        "contexts": "In these parts of the shop only: {contexts}.",
+        "authority": "You can complain to: {authorities}.",
+    },
+}
+
+_FIELDS: Final[Mapping[Language, Mapping[FieldName, str]]] = {
+    "de": {
+        "quantity": "wie viel davon",
+        "brand": "welche Marken Sie nennen",
+        "category": "welche Warengruppen Sie nennen",
+        "feedback": "was Sie zu einem Vorschlag sagen",
+    },
+    "nl": {
+        "quantity": "hoeveel daarvan",
+        "brand": "welke merken je noemt",
+        "category": "welke productgroepen je noemt",
+        "feedback": "wat je van een voorstel zegt",
+    },
+    "en": {
+        "quantity": "how much of it",
+        "brand": "which brands you name",
+        "category": "which product groups you name",
+        "feedback": "what you say about a suggestion",
+    },
+}
+"""The fields beyond what a kind already says."""
 
 _KINDS: Final[Mapping[Language, Mapping[Kind, str]]] = {
     "de": {

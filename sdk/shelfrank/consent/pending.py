@@ -73,7 +73,7 @@ def due(
     found = [
         Pending(purpose=purpose.id, reason=reason, text=text)
         for purpose in policy.purposes
-        if not needs_guardian(purpose, circumstances) and purpose.id in choices
+        if not needs_guardian(purpose, policy.ages, circumstances) and purpose.id in choices
         for reason, text in _reasons(choices[purpose.id], policy, purpose, now, language)
     ]
     return sorted(found, key=lambda item: _URGENCY.index(item.reason))

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from shelfrank.consent.limits import Preset
-    from shelfrank.consent.purposes import Area, Purpose
+    from shelfrank.consent.presets import Preset
+    from shelfrank.consent.purposes import Ages, Area, Purpose
     from shelfrank.consent.rules import Choice
     from shelfrank.consent.signals import GpcStatus, Signals
     from shelfrank.consent.subject import Subject
@@ -26,9 +26,6 @@ the shopper's pause; a clock that jumped far ahead and was not confirmed yet."""
 ADVERTISING: Final[frozenset[Area]] = frozenset({"marketing"})
 """What Global Privacy Control concerns here: nothing is ever shared or leaves the device, but
 offers are advertising."""
-
-FOR_ADULTS: Final[frozenset[Area]] = frozenset({"marketing", "measurement"})
-"""Areas for which a shopper of unknown age does not count as adult."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,10 +45,16 @@ class Circumstances:
     doubt: datetime | None = None
 
 
-def needs_guardian(purpose: Purpose, circumstances: Circumstances) -> bool:
-    """Whether a yes to `purpose` takes a guardian's agreement."""
-    below = circumstances.subject.is_below(circumstances.preset.minor_age)
-    return purpose.area in FOR_ADULTS if below is None else below
+def needs_guardian(purpose: Purpose, ages: Ages, circumstances: Circumstances) -> bool:
+    """Whether a yes to `purpose` takes a guardian's agreement.
+
+    Args:
+        purpose: in question.
+        ages: of the policy in force.
+        circumstances: as they are.
+    """
+    age, law = circumstances.subject.years, circumstances.preset.minor_age
+    return ages.needs_guardian(purpose.area, age=age, law=law)
 
 
 def signal_forbids(purpose: Purpose, circumstances: Circumstances, *, told: bool) -> bool:
@@ -64,7 +67,7 @@ def signal_forbids(purpose: Purpose, circumstances: Circumstances, *, told: bool
     """
     if not circumstances.signals.gpc or purpose.area not in ADVERTISING:
         return False
-    return circumstances.preset.gpc == "must_honour" or not told
+    return circumstances.preset.gpc != "silent" or not told
 
 
 def gpc_status(
@@ -86,17 +89,20 @@ def gpc_status(
     return "overridden" if any(overridden) else "applied"
 
 
-def blocked(choice: Choice, purpose: Purpose, circumstances: Circumstances) -> Block | None:
+def blocked(
+    choice: Choice, purpose: Purpose, ages: Ages, circumstances: Circumstances
+) -> Block | None:
     """Return what keeps a yes in force from counting now, or None.
 
     Args:
         choice: a yes in force.
         purpose: to which.
+        ages: of the policy in force.
         circumstances: as they are.
     """
     doubt = circumstances.doubt
     reasons: tuple[tuple[Block, bool], ...] = (
-        ("minor", needs_guardian(purpose, circumstances) and not choice.guardian),
+        ("minor", needs_guardian(purpose, ages, circumstances) and not choice.guardian),
         ("gpc", signal_forbids(purpose, circumstances, told=choice.told_of_gpc)),
         ("paused", choice.paused),
         # What was said since is said by somebody who is here now.

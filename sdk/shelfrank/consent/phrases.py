@@ -207,6 +207,9 @@ _FIELDS: Final[Mapping[Language, Mapping[FieldName, str]]] = {
         "time": "Zeit",
         "visit": "Besuch",
         "quantity": "Menge",
+        "brand": "Marken, die Sie nennen",
+        "category": "Warengruppen, die Sie nennen",
+        "feedback": "was Sie zu einem Vorschlag sagen",
     },
     "nl": {
         "item": "artikel",
@@ -214,6 +217,9 @@ _FIELDS: Final[Mapping[Language, Mapping[FieldName, str]]] = {
         "time": "tijd",
         "visit": "bezoek",
         "quantity": "aantal",
+        "brand": "merken die je noemt",
+        "category": "productgroepen die je noemt",
+        "feedback": "wat je van een voorstel zegt",
     },
     "en": {
         "item": "item",
@@ -221,6 +227,9 @@ _FIELDS: Final[Mapping[Language, Mapping[FieldName, str]]] = {
         "time": "time",
         "visit": "visit",
         "quantity": "quantity",
+        "brand": "brands you name",
+        "category": "product groups you name",
+        "feedback": "what you say about a suggestion",
     },
 }
 
@@ -240,6 +249,7 @@ _CHANGES: Final[Mapping[Language, Mapping[str, str]]] = {
         "contexts": "Es käme aus mehr Bereichen: {}.",
         "granularity": "Zeiten würden genauer gemerkt: {}.",
         "retention": "Es würde länger aufbewahrt (Tage: {}).",
+        "events": "Es würden mehr Ereignisse aufbewahrt.",
         "sensitive": "Weniger Bereiche blieben ausgenommen.",
     },
     "nl": {
@@ -251,6 +261,7 @@ _CHANGES: Final[Mapping[Language, Mapping[str, str]]] = {
         "contexts": "Het zou uit meer afdelingen komen: {}.",
         "granularity": "Tijden zouden preciezer worden onthouden: {}.",
         "retention": "Het zou langer worden bewaard (dagen: {}).",
+        "events": "Er zouden meer gebeurtenissen worden bewaard.",
         "sensitive": "Minder afdelingen zouden erbuiten blijven.",
     },
     "en": {
@@ -262,6 +273,7 @@ _CHANGES: Final[Mapping[Language, Mapping[str, str]]] = {
         "contexts": "It would come from more areas: {}.",
         "granularity": "Times would be kept more exactly: {}.",
         "retention": "It would be kept longer (days: {}).",
+        "events": "More events would be kept.",
         "sensitive": "Fewer departments would be left out.",
     },
 }

@@ -11,13 +11,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from shelfrank.consent.purposes import (
+    AREAS,
+    DEFAULT_AGES,
+    DEFAULT_CONTEXT,
     FIELD_NAMES,
     GRANULARITIES,
     STRUCTURAL_FIELDS,
     SURFACES,
+    Ages,
     Controller,
     Field,
     Purpose,
+    Review,
     Sensitive,
     Text,
 )
@@ -29,7 +34,17 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-__all__ = ["Controller", "Field", "Policy", "Purpose", "Sensitive", "Text", "stricter"]
+__all__ = [
+    "Ages",
+    "Controller",
+    "Field",
+    "Policy",
+    "Purpose",
+    "Review",
+    "Sensitive",
+    "Text",
+    "stricter",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +63,11 @@ class Policy:
             bundle without epsilon is refused: no promise is not a small one.
         must_exclude: categories that the label of a bundle must name as left out, each itself or by
             a path above it; in normal form, sorted, each once.
+        contexts: the areas and channels there are; an event of any other is not recorded. Sorted.
+        ages: from which age a shopper decides alone.
+        presets: ids of the law presets the shop works under, sorted; none means that the region is
+            not known, and then the strictest of all holds.
+        reviews: who read it last, and when; sorted, more than one only in a combined policy.
     """
 
     id: str
@@ -59,6 +79,10 @@ class Policy:
     min_shoppers: int
     max_epsilon: float | None = None
     must_exclude: tuple[str, ...] = ()
+    contexts: tuple[str, ...] = (DEFAULT_CONTEXT,)
+    ages: Ages = DEFAULT_AGES
+    presets: tuple[str, ...] = ()
+    reviews: tuple[Review, ...] = ()
 
     @classmethod
     def parse(cls, data: bytes) -> Policy:
@@ -100,11 +124,13 @@ class Policy:
 def stricter(first: Policy, second: Policy) -> Policy:
     """Combine two policies so that whatever either forbids is forbidden.
 
-    Purposes must be in both, with the same area and use case; kinds, surfaces, fields and languages
-    are those in both; of retention, validity and granularity the stricter holds, of the wait before
-    asking again the longer, of `min_shoppers` the higher, of `max_epsilon` the lower; sensitive
-    categories and `must_exclude` are united. A purpose left without kinds, surfaces or a field no
-    event can do without is gone. The result may have no purposes.
+    Purposes must be in both, with the same area and use case; kinds, surfaces, fields, contexts and
+    languages are those in both; of retention, validity, granularity and the number of events the
+    stricter holds, of the wait before asking again the longer, of `min_shoppers` and the age the
+    higher, of `max_epsilon` the lower; sensitive categories, `must_exclude` and law presets are
+    united, and if either names no preset, none is named: then the strictest holds. A purpose left
+    without kinds, surfaces, contexts or a field no event can do without is gone. The result may
+    have no purposes.
 
     The order never matters: the operation is commutative, associative and idempotent.
     """
@@ -128,6 +154,10 @@ def stricter(first: Policy, second: Policy) -> Policy:
             default=None,
         ),
         must_exclude=tuple(sorted({*first.must_exclude, *second.must_exclude})),
+        contexts=_in_both(first.contexts, first.contexts, second.contexts),
+        ages=_stricter_ages(first.ages, second.ages),
+        presets=_stricter_presets(first.presets, second.presets),
+        reviews=tuple(sorted({*first.reviews, *second.reviews})),
     )
 
 
@@ -137,10 +167,12 @@ def _stricter_purpose(
     """Combine two purposes of one id; None if they are not the same thing or nothing is left."""
     kinds = _in_both(KINDS, one.kinds, other.kinds)
     surfaces = _in_both(SURFACES, one.surfaces, other.surfaces)
+    contexts = _in_both(one.contexts, one.contexts, other.contexts)
     fields = _stricter_fields(one.fields, other.fields)
     kept = {field.name for field in fields}
     same = (one.area, one.use_case) == (other.area, other.use_case)
-    if not (same and kinds and surfaces and languages and kept.issuperset(STRUCTURAL_FIELDS)):
+    left = same and kinds and surfaces and contexts and languages
+    if not (left and kept.issuperset(STRUCTURAL_FIELDS)):
         return None
     return Purpose(
         id=one.id,
@@ -155,6 +187,16 @@ def _stricter_purpose(
         reask_days=max(one.reask_days, other.reask_days),
         benefit_type=min(one.benefit_type, other.benefit_type),
         texts={language: _text_in_force(one, other, language) for language in languages},
+        contexts=contexts,
+        max_events=min(
+            (most for most in (one.max_events, other.max_events) if most is not None), default=None
+        ),
+        retention_reason=min(
+            (purpose.retention_days, purpose.retention_reason) for purpose in (one, other)
+        )[1],
+        # What the one declares is more than what could be derived for the other.
+        dpv=max(one.dpv, other.dpv),
+        fideslang=max(one.fideslang, other.fideslang),
     )
 
 
@@ -178,6 +220,20 @@ def _stricter_sensitive(one: Sensitive, other: Sensitive) -> Sensitive:
         mode="exclude" if exclude else "no-categories",
         categories=tuple(sorted({*one.categories, *other.categories})),
     )
+
+
+def _stricter_ages(one: Ages, other: Ages) -> Ages:
+    return Ages(
+        minimum=max(one.minimum, other.minimum),
+        unknown_is_minor=tuple(
+            area for area in AREAS if area in {*one.unknown_is_minor, *other.unknown_is_minor}
+        ),
+    )
+
+
+def _stricter_presets(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...]:
+    """Unite the laws; where one side does not know the region, nobody does."""
+    return tuple(sorted({*one, *other})) if one and other else ()
 
 
 def _in_both(order: Iterable[T], one: tuple[T, ...], other: tuple[T, ...]) -> tuple[T, ...]:

@@ -12,7 +12,7 @@ import hashlib
 import json
 import unicodedata
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
 if TYPE_CHECKING:
@@ -30,11 +30,19 @@ Granularity = Literal["minute", "hour", "day"]
 GRANULARITIES: Final[tuple[Granularity, ...]] = get_args(Granularity)
 """How exactly a time is kept, from fine to coarse."""
 
-FieldName = Literal["item", "kind", "time", "visit", "quantity"]
+FieldName = Literal["item", "kind", "time", "visit", "quantity", "brand", "category", "feedback"]
 FIELD_NAMES: Final[tuple[FieldName, ...]] = get_args(FieldName)
 
 STRUCTURAL_FIELDS: Final[tuple[FieldName, ...]] = ("item", "kind", "time", "visit")
 """No event can be stored without these, so a purpose that keeps events must own up to them."""
+
+PREFERENCE_FIELDS: Final[tuple[FieldName, ...]] = ("brand", "category", "feedback")
+"""What the shopper says outright: brands and categories they prefer, and what they think of an
+item. Only ever declared: one that was worked out from events would be an inference, and none is
+stored."""
+
+DEFAULT_CONTEXT: Final = "shop"
+"""The one context of a policy that names none."""
 
 Origin = Literal["declared", "observed"]
 ORIGINS: Final[tuple[Origin, ...]] = get_args(Origin)
@@ -47,6 +55,14 @@ BENEFIT_TYPES: Final[tuple[BenefitType, ...]] = get_args(BenefitType)
 
 SensitiveMode = Literal["exclude", "no-categories"]
 SENSITIVE_MODES: Final[tuple[SensitiveMode, ...]] = get_args(SensitiveMode)
+
+# Colorado (since October 2025) and Connecticut (since July 2026) protect everyone under 18; a
+# policy that says nothing is as strict as they are.
+DEFAULT_MINIMUM_AGE: Final = 18
+
+# Where nobody knows how old a shopper is, ranking on their own device may be asked for; what serves
+# the shop rather than the shopper may not.
+ADULTS_ONLY: Final[tuple[Area, ...]] = ("marketing", "measurement")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -99,6 +115,50 @@ class Sensitive:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ages:
+    """From which age a shopper decides alone.
+
+    Attributes:
+        minimum: years; below it a guardian must agree.
+        unknown_is_minor: areas where a shopper of unknown age counts as below `minimum`; at least
+            `ADULTS_ONLY`, in the order of `AREAS`.
+    """
+
+    minimum: int = DEFAULT_MINIMUM_AGE
+    unknown_is_minor: tuple[Area, ...] = ADULTS_ONLY
+
+    def needs_guardian(self, area: Area, *, age: int | None, law: int = 0) -> bool:
+        """Whether a purpose of `area` needs a guardian's yes.
+
+        Args:
+            area: of the purpose.
+            age: in full years; None where nobody knows.
+            law: the age that the law preset in force asks for (`Preset.minor_age`); the higher
+                holds.
+        """
+        if age is None:
+            return area in self.unknown_is_minor
+        return age < max(self.minimum, law)
+
+
+DEFAULT_AGES: Final = Ages()
+"""What holds where a policy says nothing about ages."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Review:
+    """Who last read a policy with the shoppers' interest in mind, and when.
+
+    Attributes:
+        by: a person or an office.
+        on: the day.
+    """
+
+    by: str
+    on: date
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Field:
     """One thing a purpose keeps about an event.
@@ -106,6 +166,7 @@ class Field:
     Attributes:
         name: what is kept.
         origin: ``declared`` by the shopper or ``observed`` on this device; nothing else exists.
+            `PREFERENCE_FIELDS` are always declared.
         necessity: whether the purpose works without it.
     """
 
@@ -150,6 +211,13 @@ class Purpose:
         reask_days: after a refusal, the app is not told to ask again before this.
         benefit_type: what sort of gain the shopper is promised.
         texts: what is shown, per language.
+        contexts: areas and channels of the shop whose events it may read, such as ``shop`` or
+            ``kiosk``; sorted, each once.
+        max_events: how many events are kept at most, the newest; None without such a bound.
+        retention_reason: why it takes so long; empty where nobody said.
+        dpv: the purpose's term in the Data Privacy Vocabulary as the policy declares it, or empty;
+            `shelfrank.consent.vocabulary.purpose_terms` derives it then.
+        fideslang: the same in Fides' taxonomy.
     """
 
     id: str
@@ -164,6 +232,11 @@ class Purpose:
     reask_days: int
     benefit_type: BenefitType
     texts: Mapping[Language, Text] = field(hash=False)
+    contexts: tuple[str, ...] = (DEFAULT_CONTEXT,)
+    max_events: int | None = None
+    retention_reason: str = ""
+    dpv: str = ""
+    fideslang: str = ""
 
     def coarsen(self, time: datetime) -> datetime:
         """Return `time` as exactly as may be kept: the start of its minute, hour or day, in UTC.
@@ -191,6 +264,10 @@ class Purpose:
         """Whether the purpose keeps `name` of an event."""
         return any(kept.name == name for kept in self.fields)
 
+    def reads(self, context: str) -> bool:
+        """Whether an event of `context` may be used; data stay in the context they came from."""
+        return context in self.contexts
+
     def material_hash(self) -> str:
         """Return the SHA-256 (hex) over everything but the words: what a shopper agrees to."""
         material = {
@@ -202,6 +279,8 @@ class Purpose:
             "fields": [(kept.name, kept.origin, kept.necessity) for kept in self.fields],
             "granularity": self.granularity,
             "retention_days": self.retention_days,
+            "contexts": self.contexts,
+            "max_events": self.max_events,
         }
         return hashlib.sha256(json.dumps(material, sort_keys=True).encode()).hexdigest()
 

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from shelfrank.consent.policy import Policy
 from shelfrank.consent.purposes import (
+    ADULTS_ONLY,
     AREAS,
     BENEFIT_TYPES,
+    DEFAULT_AGES,
+    DEFAULT_CONTEXT,
+    DEFAULT_MINIMUM_AGE,
     FIELD_NAMES,
     GRANULARITIES,
     NECESSITIES,
     ORIGINS,
+    PREFERENCE_FIELDS,
     SENSITIVE_MODES,
     STRUCTURAL_FIELDS,
     SURFACES,
+    Ages,
     Controller,
     Field,
     Purpose,
+    Review,
     Sensitive,
     Text,
     normal_category,
@@ -46,6 +54,23 @@ MAX_EPSILON: Final = 1000.0
 # record of choices has room for these.
 MAX_SENSITIVE: Final = 1000
 
+# Areas and channels of one shop. What a shopper agrees to names them, and the record of choices has
+# room for eight short names per purpose.
+MAX_CONTEXTS: Final = 8
+MAX_CONTEXT_CHARS: Final = 24
+
+# Laws that can hold at one place at a time are few; the bound is for hostile files.
+MAX_PRESETS: Final = 32
+
+# A kiosk's history of many years stays far below it; it only tells a slip from a number meant.
+MAX_EVENTS: Final = 1_000_000
+
+# No law we know lets someone younger decide alone, and none protects adults from themselves.
+MINIMUM_AGES: Final = (13, 21)
+
+_DPV: Final = re.compile(r"dpv:[A-Z][A-Za-z]{1,63}")
+_FIDESLANG: Final = re.compile(r"[a-z][a-z_]{0,31}(?:\.[a-z][a-z_]{0,31}){0,7}")
+
 # What is missing from the lists is missing on purpose (invariant P6); the hint says so.
 _NO_OTHER_FIELD: Final = "there is no field for a location, for money, health or family"
 _NO_OTHER_ORIGIN: Final = "what was inferred or comes from a third party is never stored"
@@ -57,13 +82,14 @@ def parse_policy(data: bytes) -> Policy:
     root = read_toml(data)
     head = root.table("policy")
     languages = head.choices("languages", LANGUAGES)
+    contexts = _declared_contexts(head)
     policy = Policy(
         id=head.identifier("id"),
         version=head.integer("version", at_least=1, at_most=2**31 - 1),
         languages=languages,
         controllers=(_controller(head.table("controller")),),
         sensitive=_sensitive(root.table("sensitive")),
-        purposes=_purposes(root.tables("purpose", at_most=MAX_PURPOSES), languages),
+        purposes=_purposes(root.tables("purpose", at_most=MAX_PURPOSES), languages, contexts),
         min_shoppers=head.integer(
             "min_shoppers",
             at_least=MIN_SHOPPERS_FLOOR,
@@ -72,10 +98,55 @@ def parse_policy(data: bytes) -> Policy:
         ),
         max_epsilon=head.positive("max_epsilon", at_most=MAX_EPSILON),
         must_exclude=_categories(head, "must_exclude"),
+        contexts=contexts,
+        ages=_ages(root),
+        presets=_presets(head),
+        reviews=_reviews(head),
     )
     head.finish()
     root.finish()
     return policy
+
+
+def _declared_contexts(head: Table) -> tuple[str, ...]:
+    if not head.has("contexts"):
+        return (DEFAULT_CONTEXT,)
+    return head.identifiers("contexts", max_count=MAX_CONTEXTS, max_chars=MAX_CONTEXT_CHARS)
+
+
+def _presets(head: Table) -> tuple[str, ...]:
+    """Take the ids of law presets; which of them this SDK knows is not for the parser to say."""
+    if not head.has("preset"):
+        return ()
+    return head.identifiers("preset", max_count=MAX_PRESETS, max_chars=64)
+
+
+def _reviews(head: Table) -> tuple[Review, ...]:
+    if not (head.has("reviewed_by") or head.has("reviewed_on")):
+        return ()
+    return (Review(by=head.text("reviewed_by", max_chars=200), on=head.day("reviewed_on")),)
+
+
+def _ages(root: Table) -> Ages:
+    if not root.has("ages"):
+        return DEFAULT_AGES
+    table = root.table("ages")
+    youngest, oldest = MINIMUM_AGES
+    minimum = table.integer(
+        "minimum", at_least=youngest, at_most=oldest, default=DEFAULT_MINIMUM_AGE
+    )
+    more = (
+        table.choices("unknown_is_minor", AREAS) if table.has("unknown_is_minor") else ADULTS_ONLY
+    )
+    missing = [area for area in ADULTS_ONLY if area not in more]
+    if missing:
+        table.refuse(
+            "unknown_is_minor",
+            got=f"no {' and no '.join(missing)}",
+            wanted=f"at least {', '.join(ADULTS_ONLY)}",
+        )
+    table.finish()
+    return Ages(minimum=minimum, unknown_is_minor=more)
 
 
 def _controller(table: Table) -> Controller:
@@ -113,8 +184,10 @@ def _categories(table: Table, key: str) -> tuple[str, ...]:
     return tuple(sorted(paths))
 
 
-def _purposes(tables: Sequence[Table], languages: tuple[Language, ...]) -> tuple[Purpose, ...]:
-    purposes = [_purpose(table, languages) for table in tables]
+def _purposes(
+    tables: Sequence[Table], languages: tuple[Language, ...], contexts: tuple[str, ...]
+) -> tuple[Purpose, ...]:
+    purposes = [_purpose(table, languages, contexts) for table in tables]
     ids = [purpose.id for purpose in purposes]
     for purpose_id in ids:
         if ids.count(purpose_id) > 1:
@@ -122,7 +195,7 @@ def _purposes(tables: Sequence[Table], languages: tuple[Language, ...]) -> tuple
     return tuple(sorted(purposes, key=lambda purpose: purpose.id))
 
 
-def _purpose(table: Table, languages: tuple[Language, ...]) -> Purpose:
+def _purpose(table: Table, languages: tuple[Language, ...], contexts: tuple[str, ...]) -> Purpose:
     purpose_id = table.identifier("id")
     table.where = f"purpose {purpose_id}"  # From here on a message can name the purpose.
     retention_days = table.days("retention")
@@ -140,9 +213,34 @@ def _purpose(table: Table, languages: tuple[Language, ...]) -> Purpose:
         reask_days=table.days("reask", default=validity_days),
         benefit_type=table.choice("benefit_type", BENEFIT_TYPES),
         texts=_texts(table.table("text"), languages, retention_days, validity_days),
+        contexts=_contexts(table, contexts),
+        max_events=_max_events(table),
+        retention_reason=table.text("retention_reason", max_chars=300, default=""),
+        dpv=_term(table, "dpv", _DPV, "a term such as dpv:ProvideProductRecommendations"),
+        fideslang=_term(table, "fideslang", _FIDESLANG, "a use such as personalize.content"),
     )
     table.finish()
     return purpose
+
+
+def _contexts(table: Table, declared: tuple[str, ...]) -> tuple[str, ...]:
+    if not table.has("contexts") and DEFAULT_CONTEXT in declared:
+        return (DEFAULT_CONTEXT,)
+    return table.choices("contexts", declared, hint="policy.contexts declares the names")
+
+
+def _max_events(table: Table) -> int | None:
+    if not table.has("max_events"):
+        return None
+    return table.integer("max_events", at_least=1, at_most=MAX_EVENTS)
+
+
+def _term(table: Table, key: str, pattern: re.Pattern[str], wanted: str) -> str:
+    """Take a term of a vocabulary; empty where the key is absent."""
+    term = table.text(key, max_chars=300, default="")
+    if term and not pattern.fullmatch(term):
+        table.refuse(key, got=ascii(term), wanted=wanted)
+    return term
 
 
 def _fields(table: Table) -> tuple[Field, ...]:
@@ -166,6 +264,13 @@ def _field(table: Table) -> Field:
         origin=table.choice("origin", ORIGINS, hint=_NO_OTHER_ORIGIN),
         necessity=table.choice("necessity", NECESSITIES, default="required"),
     )
+    if field.name in PREFERENCE_FIELDS and field.origin != "declared":
+        table.refuse(
+            "origin",
+            got=f"{field.origin} for {field.name}",
+            wanted="declared: a preference is what the shopper says",
+            hint=_NO_OTHER_ORIGIN,
+        )
     table.finish()
     return field
 

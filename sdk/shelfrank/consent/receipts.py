@@ -50,6 +50,8 @@ class Asked:
         controllers: who answers.
         policy: ``id version``.
         presets: ids of the law presets that were in force.
+        terms: what the purpose is called in the Data Privacy Vocabulary.
+        data: the categories of personal data in it.
     """
 
     area: Area
@@ -63,6 +65,8 @@ class Asked:
     controllers: tuple[Controller, ...]
     policy: str
     presets: tuple[str, ...]
+    terms: tuple[str, ...]
+    data: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,6 +230,8 @@ def _asked_to_json(asked: Asked) -> dict[str, object]:
         "retention_days": asked.retention_days,
         "policy": asked.policy,
         "presets": asked.presets,
+        "terms": asked.terms,
+        "data": asked.data,
         "controllers": [
             {
                 name: value
@@ -269,6 +275,8 @@ def _asked_from_json(table: Table) -> Asked:
         controllers=tuple(controllers),
         policy=table.text("policy", max_chars=_MAX_TEXT),
         presets=texts("presets"),
+        terms=texts("terms"),
+        data=texts("data"),
     )
     table.finish()
     return asked

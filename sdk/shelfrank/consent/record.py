@@ -174,6 +174,7 @@ def _from_choice(choice: Choice, exclusions: list[tuple[str, ...]]) -> dict[str,
         "contexts": terms.contexts,
         "granularity": terms.granularity,
         "retention_days": terms.retention_days,
+        "max_events": terms.max_events or 0,
         "exclusion": exclusions.index(terms.excluded),
     }
 
@@ -211,6 +212,8 @@ def _to_choice(table: Table, exclusions: list[tuple[str, ...]]) -> Choice:
             granularity=table.choice("granularity", GRANULARITIES),
             retention_days=table.integer("retention_days", at_least=1, at_most=MAX_DAYS),
             excluded=exclusions[position],
+            # A policy's bound is at least one event, so 0 is free to say that there is none.
+            max_events=table.integer("max_events", at_least=0, at_most=2**62) or None,
         ),
     )
     table.finish()

@@ -84,10 +84,11 @@ class Terms:
         kinds: kinds of events.
         fields: ``name:origin``, and once more with ``:required`` where it cannot be switched off.
         surfaces: where the result may be seen.
-        contexts: where in the shop events may come from.
+        contexts: areas and channels of the shop that events may come from.
         granularity: how exactly times are kept.
         retention_days: how long events are kept.
         excluded: digests of the categories kept out; none where the catalog has no categories.
+        max_events: how many events are kept at most; None without such a bound.
     """
 
     use: str
@@ -99,6 +100,7 @@ class Terms:
     retention_days: int
     excluded: tuple[str, ...]
     contexts: tuple[str, ...] = ()
+    max_events: int | None = None
 
     @classmethod
     def of(cls, policy: Policy, purpose: Purpose) -> Terms:
@@ -118,8 +120,8 @@ class Terms:
             granularity=purpose.granularity,
             retention_days=purpose.retention_days,
             excluded=tuple(_digest(path) for path in policy.sensitive.categories),
-            # Policies learn contexts with the presets; until then there is none to widen.
-            contexts=tuple(getattr(purpose, "contexts", ())),
+            contexts=purpose.contexts,
+            max_events=purpose.max_events,
         )
 
     def widened_by(self, new: Terms) -> tuple[str, ...]:
@@ -138,6 +140,7 @@ class Terms:
             "contexts": not set(new.contexts) <= set(self.contexts),
             "granularity": finer,
             "retention": new.retention_days > self.retention_days,
+            "events": _more(self.max_events, new.max_events),
             "sensitive": not set(self.excluded) <= set(new.excluded),
         }
         return tuple(name for name, wider in checks.items() if wider)
@@ -312,6 +315,11 @@ def must_forget(choice: Choice, policy: Policy | None, purpose_id: str, *, now: 
     dropped = policy is not None and all(p.id != purpose_id for p in policy.purposes)
     status = status_of(choice, policy, purpose_id, now=now)
     return dropped or (not status.permits and now >= choice.until + GRACE)
+
+
+def _more(before: int | None, after: int | None) -> bool:
+    """Whether a bound went up or away."""
+    return before is not None and (after is None or after > before)
 
 
 def _digest(text: str) -> str:

@@ -157,10 +157,10 @@ class Standing:
     def why_not(self, purpose: str, now: datetime) -> Block | None:
         """Return why a purpose permits nothing, or None if it does."""
         choice, status = self.of(purpose, now)
-        declared = next((p for p in self.purposes if p.id == purpose), None)
-        if choice is None or declared is None or not status.permits:
+        policy = self.policy
+        if choice is None or policy is None or not status.permits:
             return self.no_answer()
-        return blocked(choice, declared, self.circumstances)
+        return blocked(choice, policy.purpose(purpose), policy.ages, self.circumstances)
 
     def no_answer(self) -> Block:
         """Return why there is no yes in force."""

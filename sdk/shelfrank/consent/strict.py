@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 import unicodedata
+from datetime import date
 from typing import TYPE_CHECKING, Final, NoReturn, TypeVar
 
 from shelfrank.errors import PolicyError
@@ -99,6 +100,26 @@ class Table:
         value = self._take(key, str, "an id")
         if not _ID.fullmatch(value):
             self.refuse(key, got=_shown(value), wanted="lower-case letters, digits, _ and -")
+        return value
+
+    def identifiers(self, key: str, *, max_count: int, max_chars: int) -> tuple[str, ...]:
+        """Take a list of at least one id, none twice; sorted."""
+        values = self.texts(key, max_count=max_count, max_chars=max_chars)
+        for value in values:
+            if not _ID.fullmatch(value):
+                self.refuse(key, got=_shown(value), wanted="lower-case letters, digits, _ and -")
+        if not values or len(values) != len(set(values)):
+            self.refuse(key, got=f"{len(values)} values", wanted="at least one, and none twice")
+        return tuple(sorted(values))
+
+    def day(self, key: str) -> date:
+        """Take a TOML date without a time, such as ``2026-11-21``."""
+        self._taken.add(key)
+        value = self._values.get(key)
+        # `type … is`, because a moment is a date to isinstance.
+        if type(value) is not date:
+            got = "nothing" if value is None else _kind_of(value)
+            self.refuse(key, got=got, wanted="a day such as 2026-11-21, without quotes")
         return value
 
     def integer(self, key: str, *, at_least: int, at_most: int, default: int | None = None) -> int:

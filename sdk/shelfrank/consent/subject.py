@@ -46,15 +46,11 @@ class Subject:
     @property
     def is_child(self) -> bool:
         """Whether the shopper is known to be a child."""
-        return self.age == "child" or (isinstance(self.age, int) and self.age < TEEN_AGE)
+        return self.years is not None and self.years < TEEN_AGE
 
-    def is_below(self, years: int) -> bool | None:
-        """Return whether the shopper is younger; None if that is not known.
-
-        A group counts as its youngest member.
-        """
-        if self.age == "unknown":
-            return None
-        youngest = {"child": 0, "teen": TEEN_AGE, "adult": ADULT_AGE}
-        age = youngest[self.age] if isinstance(self.age, str) else self.age
-        return age < years
+    @property
+    def years(self) -> int | None:
+        """The age in years; None if it is not known. A group counts as its youngest member."""
+        if isinstance(self.age, int):
+            return self.age
+        return {"unknown": None, "child": 0, "teen": TEEN_AGE, "adult": ADULT_AGE}[self.age]

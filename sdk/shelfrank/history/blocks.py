@@ -27,8 +27,8 @@ BLOCK_SPAN: Final = 128
 ROW_PADDING_BYTES: Final = 128
 BLOCK_PADDING_BYTES: Final = 256
 
-# layout, time, visit, quantity, purposes, order, kind, id bytes
-_ROW: Final = struct.Struct("<BqIfIHBH")
+# layout, time, visit, quantity, purposes, order, kind, context, id bytes
+_ROW: Final = struct.Struct("<BqIfIHBBH")
 # layout, events, ids, purpose sets, which sequence numbers
 _BLOCK: Final = struct.Struct("<BHHH16s")
 
@@ -46,8 +46,10 @@ class Columns:
         kind: uint8[n], codes.
         quantity: float32[n].
         purposes: uint32[n], bits.
+        context: uint8[n], codes; see `Head.context_names`.
         item: uint8[n], row in `ids`.
         ids: the distinct item ids.
+        oldest: the earliest `time`; retention asks for it at every write.
     """
 
     first_seq: int
@@ -58,8 +60,10 @@ class Columns:
     kind: npt.NDArray[np.uint8]
     quantity: npt.NDArray[np.float32]
     purposes: npt.NDArray[np.uint32]
+    context: npt.NDArray[np.uint8]
     item: npt.NDArray[np.uint8]
     ids: tuple[ItemId, ...]
+    oldest: int
 
     def __repr__(self) -> str:
         """Say the size only."""
@@ -68,8 +72,13 @@ class Columns:
     def __len__(self) -> int:
         return len(self.seq)
 
-    def events(self, bit: int) -> list[Event]:
-        """Return the events that are kept for a purpose, in order of `seq`."""
+    def events(self, bit: int, contexts: Sequence[str]) -> list[Event]:
+        """Return the events that are kept for a purpose, in order of `seq`.
+
+        Args:
+            bit: of the purpose.
+            contexts: names by code, see `Head.context_names`.
+        """
         rows = np.flatnonzero(self.purposes & np.uint32(bit))
         columns = zip(
             self.kind[rows].tolist(),
@@ -78,6 +87,7 @@ class Columns:
             self.visit[rows].tolist(),
             self.order[rows].tolist(),
             self.quantity[rows].tolist(),
+            self.context[rows].tolist(),
             strict=True,
         )
         return [
@@ -88,8 +98,9 @@ class Columns:
                 visit=visit,
                 order=order,
                 quantity=quantity,
+                context=contexts[context],
             )
-            for kind, item, time, visit, order, quantity in columns
+            for kind, item, time, visit, order, quantity, context in columns
         ]
 
     def keeping(self, purposes: npt.NDArray[np.uint32]) -> Columns | None:
@@ -114,8 +125,10 @@ class Columns:
             kind=self.kind[rows],
             quantity=self.quantity[rows],
             purposes=purposes[rows],
+            context=self.context[rows],
             item=item.astype(np.uint8),
             ids=tuple(self.ids[row] for row in used.tolist()),
+            oldest=int(self.time[rows].min()),
         )
 
     def records(self) -> list[Record]:
@@ -128,6 +141,7 @@ class Columns:
             self.kind.tolist(),
             self.quantity.tolist(),
             self.purposes.tolist(),
+            self.context.tolist(),
             self.item.tolist(),
             strict=True,
         )
@@ -140,9 +154,10 @@ class Columns:
                 kind=kind,
                 quantity=quantity,
                 purposes=purposes,
+                context=context,
                 item_id=self.ids[item],
             )
-            for seq, time, visit, order, kind, quantity, purposes, item in rows
+            for seq, time, visit, order, kind, quantity, purposes, context, item in rows
         ]
 
 
@@ -157,6 +172,7 @@ def encode_row(record: Record) -> bytes:
         record.purposes,
         record.order,
         record.kind,
+        record.context,
         len(item_id),
     )
     return _padded(fixed + item_id, ROW_PADDING_BYTES)
@@ -171,7 +187,7 @@ def decode_row(seq: int, plain: bytes) -> Record:
     """
     check_layout(plain)
     try:
-        _, time, visit, quantity, purposes, order, kind, id_bytes = _ROW.unpack_from(plain)
+        _, time, visit, quantity, purposes, order, kind, context, id_bytes = _ROW.unpack_from(plain)
         (item_id,) = _texts(plain[_ROW.size :], [id_bytes])
     except (struct.error, UnicodeDecodeError, ValueError):
         raise HistoryDamagedError("a tail row does not have the layout of its format") from None
@@ -183,6 +199,7 @@ def decode_row(seq: int, plain: bytes) -> Record:
         kind=kind,
         quantity=quantity,
         purposes=purposes,
+        context=context,
         item_id=item_id,
     )
 
@@ -214,7 +231,9 @@ def to_columns(first_seq: int, records: Sequence[Record]) -> Columns:
         first_seq: first sequence number that the block covers.
         records: 1 to 128, in order of `seq`, all within the 128 numbers from `first_seq`.
     """
-    seq, time, visit, order, kind, quantity, purposes, item_ids = zip(*records, strict=True)
+    seq, time, visit, order, kind, quantity, purposes, context, item_ids = zip(
+        *records, strict=True
+    )
     ids = {item_id: row for row, item_id in enumerate(dict.fromkeys(item_ids))}
     return Columns(
         first_seq=first_seq,
@@ -225,8 +244,10 @@ def to_columns(first_seq: int, records: Sequence[Record]) -> Columns:
         kind=np.array(kind, dtype=np.uint8),
         quantity=np.array(quantity, dtype=np.float32),
         purposes=np.array(purposes, dtype=np.uint32),
+        context=np.array(context, dtype=np.uint8),
         item=np.array([ids[item_id] for item_id in item_ids], dtype=np.uint8),
         ids=tuple(ids),
+        oldest=min(time),
     )
 
 
@@ -249,6 +270,7 @@ def encode_block(columns: Columns) -> bytes:
                 columns.order.astype("<u2").tobytes(),
                 np.array([len(text) for text in texts], dtype="<u2").tobytes(),
                 columns.kind.tobytes(),
+                columns.context.tobytes(),
                 columns.item.tobytes(),
                 row_of_set.astype(np.uint8).tobytes(),
                 *texts,
@@ -282,6 +304,7 @@ def _decode_block(first_seq: int, plain: bytes) -> Columns:
     order = cursor.take("<u2", n).astype(np.int64)
     id_bytes = cursor.take("<u2", n_ids).tolist()
     kind = cursor.take("u1", n).astype(np.uint8)
+    context = cursor.take("u1", n).astype(np.uint8)
     item = cursor.take("u1", n).astype(np.uint8)
     purposes = sets[cursor.take("u1", n)]
     present = np.unpackbits(np.frombuffer(bitmap, dtype=np.uint8))
@@ -297,8 +320,10 @@ def _decode_block(first_seq: int, plain: bytes) -> Columns:
         kind=kind,
         quantity=quantity,
         purposes=purposes,
+        context=context,
         item=item,
         ids=_texts(plain[cursor.position :], id_bytes),
+        oldest=int(time.min()),
     )
 
 

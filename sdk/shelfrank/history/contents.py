@@ -85,6 +85,12 @@ class Contents:
         return len(self.tail) + sum(len(block) for block in self.blocks)
 
     @property
+    def oldest(self) -> int | None:
+        """Earliest time of an event that can be read, in microseconds; None without events."""
+        times = [block.oldest for block in self.blocks] + [record.time for record in self.tail]
+        return min(times, default=None)
+
+    @property
     def lost(self) -> int:
         """Number of events that are unreadable, or were when something was erased."""
         return self.head.lost + max(0, self.head.live - self.readable)
@@ -127,9 +133,10 @@ def verify_contents(frame: Frame, rows: Rows) -> Contents:
         HistoryVersionError: a row has a layout of a later SDK.
     """
     keyset, head = frame.keyset, frame.head
-    blocks, last_block, block_damage = _verify_blocks(rows, keyset, head)
-    # A row that has moved into a block would still open: put back, it would count twice.
-    open_seqs = range(0 if last_block is None else last_block + BLOCK_SPAN, head.next_seq)
+    blocks, block_damage = _verify_blocks(rows, keyset, head)
+    # A row that has moved into a block would still open: put back, it would count twice. Only
+    # blocks that open say where they stand: a changed number must not take the tail with it.
+    open_seqs = range(blocks[-1].first_seq + BLOCK_SPAN if blocks else 0, head.next_seq)
     tail, tail_damage = _verify_tail(rows, keyset, head, open_seqs)
     return Contents(
         keyset=keyset,
@@ -211,11 +218,10 @@ def _open_row(keyset: Keyset, seq: int, sealed: bytes, open_seqs: range) -> Reco
 
 def _verify_blocks(
     rows: Rows, keyset: Keyset, head: Head
-) -> tuple[tuple[Columns, ...], int | None, list[SeqRange]]:
+) -> tuple[tuple[Columns, ...], list[SeqRange]]:
     blocks: list[Columns] = []
     damaged: list[SeqRange] = []
     chain = EMPTY_DIGEST
-    first_seq = None
     for first_seq, wrapped_key, value in rows.blocks:
         try:
             sealed = _bytes(value)
@@ -226,7 +232,7 @@ def _verify_blocks(
         chain = extend_digest(keyset.root, chain, first_seq, sealed)
     if not damaged and chain != head.chain:
         damaged.append(SeqRange(first=0, last=max(0, head.next_seq - 1)))
-    return tuple(blocks), first_seq, damaged
+    return tuple(blocks), damaged
 
 
 def _open_block(keyset: Keyset, first_seq: int, wrapped_key: bytes, sealed: bytes) -> Columns:

@@ -15,7 +15,7 @@ from shelfrank.history.visits import place_next
 from shelfrank.types import KIND_CODES, Event, ItemId
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from datetime import datetime
 
     import numpy.typing as npt
@@ -43,11 +43,13 @@ def place_events(
         The state with the new mark and purposes in its head, and the records.
 
     Raises:
-        ValueError: more purposes than a history keeps.
+        ValueError: more purposes or contexts than a history keeps.
     """
     # Few sets of purposes stand beside many events.
     sets = {event.purposes for event in events}
     head = contents.head.with_purposes(frozenset().union(*sets))
+    head = head.with_contexts({event.context for event in events})
+    codes = {name: code for code, name in enumerate(head.context_names)}
     bits = {purposes: head.bits_of(purposes) for purposes in sets}
     times = [to_microseconds(event.stored_time) for event in events]
     mark = head.mark
@@ -67,10 +69,20 @@ def place_events(
         [KIND_CODES[event.kind] for event in events],
         np.array([event.quantity for event in events], dtype=np.float32).tolist(),
         [bits[event.purposes] for event in events],
+        [codes[event.context] for event in events],
         [event.item_id for event in events],
     )
     records = list(map(Record._make, zip(*columns, strict=True)))
     return replace(contents, head=replace(head, mark=mark)), records
+
+
+def stored_event(record: Record, head: Head) -> StoredEvent:
+    """Return a record as callers see it."""
+    return StoredEvent(
+        seq=record.seq,
+        event=record.to_event(head.context_names),
+        purposes=head.names_of(record.purposes),
+    )
 
 
 class Records(Sequence[Event]):
@@ -79,10 +91,11 @@ class Records(Sequence[Event]):
     To make 128 events takes as long as to store them, and a device that records asks for none.
     """
 
-    __slots__ = ("_records",)
+    __slots__ = ("_contexts", "_records")
 
-    def __init__(self, records: Sequence[Record]) -> None:
+    def __init__(self, records: Sequence[Record], contexts: Sequence[str]) -> None:
         self._records = records
+        self._contexts = contexts
 
     def __repr__(self) -> str:
         """Say the number only."""
@@ -99,25 +112,26 @@ class Records(Sequence[Event]):
 
     def __getitem__(self, index: int | slice) -> Event | Sequence[Event]:
         if isinstance(index, slice):
-            return Records(self._records[index])
-        return self._records[index].to_event()
+            return Records(self._records[index], self._contexts)
+        return self._records[index].to_event(self._contexts)
 
 
 def build_view(contents: Contents, purpose: str) -> tuple[Event, ...]:
     """Return the events kept for a purpose, oldest first."""
-    bit = contents.head.bits_of([purpose])
-    events = [event for block in contents.blocks for event in block.events(bit)]
-    events += [record.to_event() for record in contents.tail if record.purposes & bit]
+    bit, names = contents.head.bits_of([purpose]), contents.head.context_names
+    events = [event for block in contents.blocks for event in block.events(bit, names)]
+    events += [record.to_event(names) for record in contents.tail if record.purposes & bit]
     # Events written late stand at the end of the rows, but belong between older ones.
     events.sort(key=_by_place)
     return tuple(events)
 
 
 def extend_view(
-    view: tuple[Event, ...], records: Sequence[Record], bits: int
+    view: tuple[Event, ...], records: Sequence[Record], purpose: str, head: Head
 ) -> tuple[Event, ...] | None:
     """Return a view with new records, or None when one of them belongs before its end."""
-    fresh = [record.to_event() for record in records if record.purposes & bits]
+    bits, names = head.bits_of([purpose]), head.context_names
+    fresh = [record.to_event(names) for record in records if record.purposes & bits]
     if view and any(_by_place(event) < _by_place(view[-1]) for event in fresh):
         return None
     return view + tuple(fresh)
@@ -193,11 +207,24 @@ def keep_unless(matches: Callable[[StoredEvent], bool], head: Head) -> Edit:
     """Return the edit that erases what matches."""
 
     def edit(columns: Columns) -> npt.NDArray[np.uint32]:
-        erased = [
-            matches(StoredEvent(event=record.to_event(), purposes=head.names_of(record.purposes)))
-            for record in columns.records()
-        ]
+        erased = [matches(stored_event(record, head)) for record in columns.records()]
         return np.where(erased, np.uint32(0), columns.purposes)
+
+    return edit
+
+
+def erase_all(columns: Columns) -> npt.NDArray[np.uint32]:
+    """Erase everything: an edit."""
+    return np.zeros_like(columns.purposes)
+
+
+def end_outside(head: Head, purpose: str, contexts: Collection[str]) -> Edit:
+    """Return the edit that ends a purpose for the events of other contexts."""
+    rest_of = np.uint32(~head.bits_of([purpose]) & 0xFFFFFFFF)
+    outside = np.array([name not in contexts for name in head.context_names], dtype=np.bool_)
+
+    def edit(columns: Columns) -> npt.NDArray[np.uint32]:
+        return np.where(outside[columns.context], columns.purposes & rest_of, columns.purposes)
 
     return edit
 

@@ -35,7 +35,9 @@ OVERHEAD_BYTES: Final = HEADER_BYTES + NONCE_BYTES + TAG_BYTES
 
 STORE_ID_BYTES: Final = 16
 
-SealKind = Literal["root", "block-key", "device-key", "head", "tail", "block", "anchor", "slot"]
+SealKind = Literal[
+    "root", "block-key", "device-key", "head", "tail", "block", "anchor", "slot", "export"
+]
 
 
 class Secret:

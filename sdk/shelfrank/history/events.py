@@ -6,15 +6,22 @@ import math
 import struct
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from shelfrank.types import KIND_CODES, KINDS, Event, ItemId, Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 MAX_ITEM_ID_BYTES: Final = 512
 """In UTF-8. Real ids have up to 40; the bound keeps one event from filling a block."""
 
 MAX_ORDER: Final = 2**16 - 1
 """Positions beyond stay on it: equal means unordered, which is true enough after 65,535 events."""
+
+# A visit every ten minutes for 300 years; far below what the format holds, so that no import can
+# use up the numbers of the visits to come.
+MAX_PAST_VISIT: Final = 2**24 - 1
 
 _FLOAT32: Final = struct.Struct("<f")
 
@@ -33,6 +40,7 @@ class NewEvent:
         stored_time: aware; `time` as coarse as the policy says. This is what is kept.
         quantity: finite; kept with 32-bit precision.
         purposes: under which purposes it may be used; at least one.
+        context: where in the shop it happened, or "".
     """
 
     kind: Kind
@@ -41,6 +49,7 @@ class NewEvent:
     stored_time: datetime
     quantity: float = 1.0
     purposes: frozenset[str]
+    context: str = ""
 
     def __repr__(self) -> str:
         """Say the kind only: an item id must not reach a log or a traceback."""
@@ -48,9 +57,45 @@ class NewEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoredEvent:
-    """An event of the history with the purposes it is kept for."""
+class PastEvent:
+    """An event of another device, with its place among the visits there.
 
+    Attributes:
+        kind: view, cart, purchase, like or dislike.
+        item_id: the shop's key; 1 to 512 bytes of UTF-8.
+        stored_time: aware; as coarse as the policy here says.
+        visit: ordinal there, 0 to `MAX_PAST_VISIT`.
+        order: position in the visit, 0 to 65,535.
+        quantity: finite; kept with 32-bit precision.
+        purposes: under which it may be used here; at least one.
+        context: where in the shop it happened, or "".
+    """
+
+    kind: Kind
+    item_id: ItemId
+    stored_time: datetime
+    visit: int
+    order: int
+    quantity: float
+    purposes: frozenset[str]
+    context: str = ""
+
+    def __repr__(self) -> str:
+        """Say the kind only."""
+        return f"<PastEvent {self.kind}>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredEvent:
+    """An event of the history with the purposes it is kept for.
+
+    Attributes:
+        seq: its number, never used twice in one history.
+        event: what happened.
+        purposes: under which it may be used.
+    """
+
+    seq: int
     event: Event
     purposes: frozenset[str]
 
@@ -73,6 +118,7 @@ class Record(NamedTuple):
         kind: code, see `KIND_CODES`.
         quantity: exactly representable in 32 bits.
         purposes: bit i stands for the i-th purpose of the head; never 0.
+        context: 0 for none, else the head's context of that number, counted from 1.
         item_id: the shop's key.
     """
 
@@ -83,14 +129,19 @@ class Record(NamedTuple):
     kind: int
     quantity: float
     purposes: int
+    context: int
     item_id: ItemId
 
     def __repr__(self) -> str:
         """Say the sequence number only."""
         return f"<Record {self.seq}>"
 
-    def to_event(self) -> Event:
-        """Return the event as callers see it."""
+    def to_event(self, contexts: Sequence[str]) -> Event:
+        """Return the event as callers see it.
+
+        Args:
+            contexts: names by code, see `Head.context_names`.
+        """
         return Event(
             kind=KINDS[self.kind],
             item_id=self.item_id,
@@ -98,6 +149,7 @@ class Record(NamedTuple):
             visit=self.visit,
             order=self.order,
             quantity=self.quantity,
+            context=contexts[self.context],
         )
 
 
@@ -118,6 +170,29 @@ def check_event(event: NewEvent) -> None:
     if not 1 <= size <= MAX_ITEM_ID_BYTES:
         raise ValueError(f"item id has {size} bytes, wanted 1 to {MAX_ITEM_ID_BYTES}")
     to_float32(event.quantity)
+
+
+def check_past_event(event: PastEvent) -> None:
+    """Refuse what the format cannot hold, as `check_event` does.
+
+    Raises:
+        ValueError: as there; or a visit or order out of range.
+    """
+    check_event(
+        NewEvent(
+            kind=event.kind,
+            item_id=event.item_id,
+            time=event.stored_time,
+            stored_time=event.stored_time,
+            quantity=event.quantity,
+            purposes=event.purposes,
+            context=event.context,
+        )
+    )
+    if not (0 <= event.visit <= MAX_PAST_VISIT and 0 <= event.order <= MAX_ORDER):
+        raise ValueError(
+            f"visit or order is out of range, wanted 0 to {MAX_PAST_VISIT} and 0 to {MAX_ORDER}"
+        )
 
 
 def item_id_bytes(item_id: ItemId) -> int:

@@ -31,12 +31,26 @@ def file_error(error: OSError) -> HistoryError:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder and its parents with mode 0700 from the start, unless it is there."""
+    """Make a folder and its parents with mode 0700 from the start, and durable, if it is not there.
+
+    Syncing a file does not promise that the folder it lies in has a name after a power cut.
+    """
     if folder.is_dir():
         return
     make_folder(folder.parent)
     with suppress(FileExistsError):  # Another process was faster.
         folder.mkdir(mode=0o700)
+    sync_folder(folder.parent)
+
+
+def is_empty(folder: Path) -> bool:
+    """Say whether a folder is missing or holds nothing; HistoryError when the disk refuses."""
+    try:
+        return not any(folder.iterdir())
+    except FileNotFoundError:
+        return True
+    except OSError as error:
+        raise file_error(error) from error
 
 
 def sync_folder(folder: Path) -> None:

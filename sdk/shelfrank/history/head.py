@@ -32,7 +32,12 @@ if TYPE_CHECKING:
 MAX_PURPOSES: Final = 32
 """One bit each beside every event."""
 
-MAX_PURPOSE_BYTES: Final = 64
+MAX_CONTEXTS: Final = 16
+"""A byte beside every event; a shop has a few areas and channels."""
+
+MAX_NAME_BYTES: Final = 64
+"""Of a purpose or a context."""
+
 DIGEST_BYTES: Final = 32
 EMPTY_DIGEST: Final = bytes(DIGEST_BYTES)
 """Digest over no tags at all."""
@@ -41,8 +46,8 @@ _HEAD_PADDING_BYTES: Final = 256
 _NO_TIME: Final = -(2**63)
 
 # layout, generation, version, next seq, live events, lost events, blocks, tail rows, chain, tail
-# digest, time of the last event, its visit, its order, newest time seen, purposes
-_HEAD: Final = struct.Struct("<BQQQQQII32s32sqqIqB")
+# digest, time of the last event, its visit, its order, newest time seen, purposes, contexts
+_HEAD: Final = struct.Struct("<BQQQQQII32s32sqqIqBB")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +137,7 @@ class Head:
         mark: where the newest event stands, or None when there is none.
         newest_time: latest moment the clock showed at a commit: a clock set back prolongs nothing.
         purposes: names by bit; "" is a free bit.
+        contexts: names by code less one; "" is a free code.
     """
 
     generation: int = 0
@@ -146,10 +152,11 @@ class Head:
     mark: VisitMark | None = None
     newest_time: datetime | None = None
     purposes: tuple[str, ...] = ()
+    contexts: tuple[str, ...] = ()
 
     def to_bytes(self) -> bytes:
         """Return the head, padded to a multiple of 256 bytes."""
-        names = [name.encode() for name in self.purposes]
+        names = [name.encode() for name in (*self.purposes, *self.contexts)]
         fixed = _HEAD.pack(
             LAYOUT,
             self.generation,
@@ -165,7 +172,8 @@ class Head:
             self.mark.visit if self.mark else -1,
             self.mark.order if self.mark else 0,
             _to_number(self.newest_time),
-            len(names),
+            len(self.purposes),
+            len(self.contexts),
         )
         content = fixed + b"".join(bytes([len(name)]) + name for name in names)
         return content + bytes(-len(content) % _HEAD_PADDING_BYTES)
@@ -187,10 +195,10 @@ class Head:
     @classmethod
     def _parse(cls, plain: bytes) -> Head:
         _, *fields = _HEAD.unpack_from(plain)
-        last_at, visit, order, newest, n_names = fields[9:]
+        last_at, visit, order, newest, n_purposes, n_contexts = fields[9:]
         names = []
         cursor = _HEAD.size
-        for _ in range(n_names):
+        for _ in range(n_purposes + n_contexts):
             size = plain[cursor]
             names.append(plain[cursor + 1 : cursor + 1 + size].decode())
             cursor += 1 + size
@@ -207,7 +215,8 @@ class Head:
             tail_digest=fields[8],
             mark=mark if visit >= 0 else None,
             newest_time=_to_time(newest),
-            purposes=tuple(names),
+            purposes=tuple(names[:n_purposes]),
+            contexts=tuple(names[n_purposes:]),
         )
 
     def seal(self, keys: RootKeys, store_id: bytes) -> bytes:
@@ -229,17 +238,21 @@ class Head:
         Raises:
             ValueError: a name is empty or over 64 bytes, or there are more than 32 in use.
         """
-        slots = list(self.purposes)
-        for name in sorted(set(names) - set(slots)):
-            if not 1 <= len(name.encode()) <= MAX_PURPOSE_BYTES:
-                raise ValueError(f"purpose name must have 1 to {MAX_PURPOSE_BYTES} bytes")
-            if "" in slots:
-                slots[slots.index("")] = name
-            else:
-                slots.append(name)
-        if len(slots) > MAX_PURPOSES:
-            raise ValueError(f"{len(slots)} purposes, a history keeps at most {MAX_PURPOSES}")
-        return replace(self, purposes=tuple(slots))
+        return replace(self, purposes=_with_names(self.purposes, names, "purposes", MAX_PURPOSES))
+
+    def with_contexts(self, names: Iterable[str]) -> Head:
+        """Return the head with a code for each of `names`; the empty one needs none.
+
+        Raises:
+            ValueError: a name is over 64 bytes, or there are more than 16 in use.
+        """
+        named = {name for name in names if name}
+        return replace(self, contexts=_with_names(self.contexts, named, "contexts", MAX_CONTEXTS))
+
+    @property
+    def context_names(self) -> tuple[str, ...]:
+        """Name of each code; code 0 is none."""
+        return ("", *self.contexts)
 
     def bits_of(self, names: Iterable[str]) -> int:
         """Return the bits of purposes; those without a bit have no events and count nothing."""
@@ -251,6 +264,22 @@ class Head:
         return frozenset(
             name for bit, name in enumerate(self.purposes) if name and bits & (1 << bit)
         )
+
+
+def _with_names(
+    slots: tuple[str, ...], names: Iterable[str], what: str, most: int
+) -> tuple[str, ...]:
+    found = list(slots)
+    for name in sorted(set(names) - set(slots)):
+        if not 1 <= len(name.encode()) <= MAX_NAME_BYTES:
+            raise ValueError(f"a name among {what} must have 1 to {MAX_NAME_BYTES} bytes")
+        if "" in found:
+            found[found.index("")] = name
+        else:
+            found.append(name)
+    if len(found) > most:
+        raise ValueError(f"{len(found)} {what}, a history keeps at most {most}")
+    return tuple(found)
 
 
 def extend_digest(keys: RootKeys, digest: bytes, seq: int, sealed: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""Providers that keep wrapping keys themselves and can destroy them: key file and memory.
+"""Rings of wrapping keys, and two providers that keep one and can destroy it: file and memory.
 
 Each root gets a wrapping key of its own. To rotate is to add a key, commit the history, and drop
 the old key: a copy of the history from before then opens with nothing that still exists here.
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from shelfrank.errors import (
+    HistoryFullError,
     HistoryRolledBackError,
     KeyUnavailableError,
     WrongKeyError,
@@ -57,38 +58,44 @@ class _Entry:
         return "<_Entry>"
 
 
-class _Ring(Secret):
-    """The rules of both providers: an immutable set of wrapping keys."""
+class Ring(Secret):
+    """The rules of such providers: an immutable set of wrapping keys."""
 
     __slots__ = ("_entries",)
 
     def __init__(self, entries: Iterable[_Entry] = ()) -> None:
         self._entries = tuple(entries)
 
-    def wrap(self, root: bytes, store_id: bytes) -> tuple[_Ring, bytes]:
-        """Return the ring with one more key, and the root wrapped with it."""
-        entry = _Entry(store_id, secrets.token_bytes(KEY_ID_BYTES), secrets.token_bytes(KEY_BYTES))
-        wrapped = seal(_key(entry), root, _place(store_id))
-        return _Ring((*self._entries, entry)), wrapped
+    def wrap(self, root: bytes, store_id: bytes, position: bytes = b"") -> tuple[Ring, bytes]:
+        """Return the ring with one more key, and the root wrapped with it.
 
-    def unwrap(self, wrapped: bytes, store_id: bytes) -> bytes:
-        """Return the root; see `KeyProvider.unwrap`."""
+        Args:
+            root: 32 bytes.
+            store_id: of the history.
+            position: what else stands in plain beside the wrapped root; authenticated.
+        """
+        entry = _Entry(store_id, secrets.token_bytes(KEY_ID_BYTES), secrets.token_bytes(KEY_BYTES))
+        wrapped = seal(_key(entry), root, _place(store_id, position))
+        return Ring((*self._entries, entry)), wrapped
+
+    def unwrap(self, wrapped: bytes, store_id: bytes, position: bytes = b"") -> bytes:
+        """Return the root; see `KeyProvider.unwrap`, and `wrap` for `position`."""
         own = [entry for entry in self._entries if entry.store_id == store_id]
         if not own:
             raise WrongKeyError("there is no key for this history among those of the provider")
         key_id = _key_id(wrapped)
         for entry in own:
             if entry.key_id == key_id:
-                return open_sealed(_key(entry), wrapped, _place(store_id))
+                return open_sealed(_key(entry), wrapped, _place(store_id, position))
         raise HistoryRolledBackError(
             "the key of this state of the history was destroyed when events were erased",
             hint="an older copy was put back; bring the newer one or erase the history",
         )
 
-    def keeping(self, current: bytes, store_id: bytes) -> _Ring:
+    def keeping(self, current: bytes, store_id: bytes) -> Ring:
         """Return the ring without the other keys of this history."""
         key_id = _key_id(current)
-        return _Ring(e for e in self._entries if e.store_id != store_id or e.key_id == key_id)
+        return Ring(e for e in self._entries if e.store_id != store_id or e.key_id == key_id)
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -98,7 +105,7 @@ class _Ring(Secret):
         return _MAGIC + b"".join(e.store_id + e.key_id + e.secret for e in self._entries)
 
     @classmethod
-    def parse(cls, data: bytes) -> _Ring:
+    def parse(cls, data: bytes) -> Ring:
         """Read a key file; KeyUnavailableError when it is not one."""
         body = data[len(_MAGIC) :]
         if not data.startswith(_MAGIC) or len(body) % _ENTRY_BYTES:
@@ -115,7 +122,7 @@ class MemoryKey(Secret):
     can_retire = True
 
     def __init__(self) -> None:
-        self._ring = _Ring()
+        self._ring = Ring()
 
     def wrap(self, root: bytes, store_id: bytes) -> bytes:
         """Return the root wrapped with a new key."""
@@ -137,7 +144,7 @@ class MemoryKey(Secret):
 
     def destroy(self) -> None:
         """Forget every key."""
-        self._ring = _Ring()
+        self._ring = Ring()
 
 
 class KeyFile(Secret):
@@ -164,7 +171,7 @@ class KeyFile(Secret):
 
     def wrap(self, root: bytes, store_id: bytes) -> bytes:
         """Return the root wrapped with a new key that is durable in the file."""
-        ring, wrapped = (self._read() or _Ring()).wrap(root, store_id)
+        ring, wrapped = (self._read() or Ring()).wrap(root, store_id)
         self._write(ring)
         return wrapped
 
@@ -181,8 +188,16 @@ class KeyFile(Secret):
     def retire(self, current: bytes, store_id: bytes) -> None:
         """Remove the other keys of this history from the file."""
         ring = self._read()
-        if ring is not None and len(kept := ring.keeping(current, store_id)) < len(ring):
+        if ring is None or len(kept := ring.keeping(current, store_id)) == len(ring):
+            return
+        try:
             self._write(kept)
+        except HistoryFullError:
+            # Not "no space, nothing changed": the events may be erased already.
+            raise KeyUnavailableError(
+                "the old key cannot be removed from the key file: no space left",
+                hint="free some space; it is removed at the next opening",
+            ) from None
 
     def remember(self, store_id: bytes, version: int) -> None:
         """Keep the number of a commit in a file beside the key."""
@@ -191,7 +206,7 @@ class KeyFile(Secret):
             return
         marks[store_id] = version
         try:
-            replace_file(self._marks_path, _marks_to_bytes(marks))
+            replace_file(self._marks_path, marks_to_bytes(marks))
         except OSError as error:
             raise KeyUnavailableError(
                 f"the file of marks cannot be written: {error.strerror}"
@@ -216,7 +231,7 @@ class KeyFile(Secret):
     def _marks(self) -> dict[bytes, int]:
         try:
             with self._marks_path.open("rb") as file:
-                return _marks_from_bytes(file.read(MAX_KEY_FILE_BYTES))
+                return marks_from_bytes(file.read(MAX_KEY_FILE_BYTES))
         except FileNotFoundError:
             return {}
         except OSError as error:
@@ -224,25 +239,28 @@ class KeyFile(Secret):
                 f"the file of marks cannot be read: {error.strerror}"
             ) from None
 
-    def _read(self) -> _Ring | None:
-        try:
-            with self._path.open("rb") as file:
-                mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-                if os.name == "posix" and mode & 0o077:
-                    raise KeyUnavailableError(
-                        f"the key file has mode {mode:04o}, wanted 0600",
-                        hint="anyone on this device can read the key; run chmod 600 on it",
-                    )
-                data = file.read(MAX_KEY_FILE_BYTES + 1)
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise KeyUnavailableError(f"the key file cannot be read: {error.strerror}") from None
+    def _read(self) -> Ring | None:
+        while True:
+            try:
+                with self._path.open("rb") as file:
+                    _check_mode(os.fstat(file.fileno()).st_mode)
+                    data = file.read(MAX_KEY_FILE_BYTES + 1)
+                    replaced = os.fstat(file.fileno()).st_nlink == 0
+            except FileNotFoundError:
+                return None
+            except OSError as error:
+                raise KeyUnavailableError(
+                    f"the key file cannot be read: {error.strerror}"
+                ) from None
+            # Another process has put a new file in place of the one that was read, and is
+            # overwriting it: what was read may be zeros.
+            if not replaced:
+                break
         if len(data) > MAX_KEY_FILE_BYTES:
             raise KeyUnavailableError(f"the key file has over {MAX_KEY_FILE_BYTES} bytes")
-        return _Ring.parse(data)
+        return Ring.parse(data)
 
-    def _write(self, ring: _Ring) -> None:
+    def _write(self, ring: Ring) -> None:
         try:
             replace_file(self._path, ring.to_bytes())
         except OSError as error:
@@ -251,12 +269,23 @@ class KeyFile(Secret):
             raise KeyUnavailableError(f"the key file cannot be written: {error.strerror}") from None
 
 
-def _marks_to_bytes(marks: dict[bytes, int]) -> bytes:
+def _check_mode(mode: int) -> None:
+    permissions = stat.S_IMODE(mode)
+    if os.name == "posix" and permissions & 0o077:
+        raise KeyUnavailableError(
+            f"the key file has mode {permissions:04o}, wanted 0600",
+            hint="anyone on this device can read the key; run chmod 600 on it",
+        )
+
+
+def marks_to_bytes(marks: dict[bytes, int]) -> bytes:
+    """Return the numbers of commits, by store id, as they are kept beside a ring."""
     content = _MARKS_MAGIC + b"".join(_MARK.pack(*pair) for pair in sorted(marks.items()))
     return content + hashlib.sha256(content).digest()
 
 
-def _marks_from_bytes(data: bytes) -> dict[bytes, int]:
+def marks_from_bytes(data: bytes) -> dict[bytes, int]:
+    """Return what `marks_to_bytes` wrote; nothing when it is damaged."""
     # Damaged is as good as missing: a wrong number would raise a false alarm for ever.
     content, digest = data[:-_DIGEST_BYTES], data[-_DIGEST_BYTES:]
     body = content[len(_MARKS_MAGIC) :]
@@ -270,8 +299,8 @@ def _key(entry: _Entry) -> SealKey:
     return SealKey(entry.secret, entry.key_id)
 
 
-def _place(store_id: bytes) -> Place:
-    return Place(store_id=store_id, kind="root")
+def _place(store_id: bytes, position: bytes) -> Place:
+    return Place(store_id=store_id, kind="root", position=position)
 
 
 def _key_id(wrapped: bytes) -> bytes:

@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 import struct
-import unicodedata
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
-
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from shelfrank.errors import HistoryDamagedError, KeyUnavailableError, WrongKeyError
 from shelfrank.history.envelope import (
@@ -22,6 +15,13 @@ from shelfrank.history.envelope import (
     derive,
     open_sealed,
     seal,
+)
+from shelfrank.history.stretching import (
+    PARAMETER_BYTES,
+    Stretching,
+    new_parameters,
+    passphrase_bytes,
+    stretch,
 )
 
 if TYPE_CHECKING:
@@ -158,40 +158,6 @@ class HostCallbacks(Secret):
             raise KeyUnavailableError(f"the host's destroy failed: {_name(error)}") from error
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stretching:
-    """What one try of a passphrase costs.
-
-    Attributes:
-        function: 1 is Argon2id, 2 is scrypt.
-        time: Argon2id: passes; scrypt: parallelisation p.
-        memory_kib: KiB of memory; scrypt: n = memory / (128 r) with r = 8, a power of two.
-        lanes: Argon2id only, else 1.
-    """
-
-    function: int
-    time: int
-    memory_kib: int
-    lanes: int
-
-
-# RFC 9106, section 4, second recommended option: 3 passes, 4 lanes, 64 MiB.
-ARGON2ID: Final = Stretching(function=1, time=3, memory_kib=64 * 1024, lanes=4)
-# OWASP password storage cheat sheet: N = 2**16, r = 8, p = 2 costs as much memory. For an OpenSSL
-# without Argon2.
-SCRYPT: Final = Stretching(function=2, time=2, memory_kib=64 * 1024, lanes=1)
-
-# A hostile file must not make a device allocate gigabytes or think for hours: refused before any
-# work.
-MAX_TIME: Final = 16
-MAX_MEMORY_KIB: Final = 1024 * 1024
-MAX_LANES: Final = 16
-
-_SCRYPT_R: Final = 8
-_SALT_BYTES: Final = 16
-_PARAMETERS: Final = struct.Struct(f"<BBIB{_SALT_BYTES}s")
-
-
 class Passphrase(Secret):
     """A passphrase that the shopper remembers. It opens older copies too, so it cannot destroy.
 
@@ -206,9 +172,7 @@ class Passphrase(Secret):
     can_retire = False
 
     def __init__(self, text: str, stretching: Stretching | None = None) -> None:
-        if not text:
-            raise ValueError("passphrase is empty")
-        self._text = unicodedata.normalize("NFC", text).encode()
+        self._text = passphrase_bytes(text)
         self._stretching = stretching
         # The key that opened or made this history, by its parameters: a rotation does not stretch
         # again.
@@ -217,15 +181,15 @@ class Passphrase(Secret):
     def wrap(self, root: bytes, store_id: bytes) -> bytes:
         """Return the root wrapped with the stretched passphrase, after its parameters."""
         if not self._stretched:
-            parameters = self._new_parameters()
-            self._stretched = {parameters: SealKey(_stretch(self._text, parameters))}
+            parameters = new_parameters(self._stretching)
+            self._stretched = {parameters: SealKey(stretch(self._text, parameters))}
         ((parameters, key),) = self._stretched.items()
         return parameters + seal(key, root, _place(store_id, parameters))
 
     def unwrap(self, wrapped: bytes, store_id: bytes) -> bytes:
         """Return the root; HistoryDamagedError when the parameters are out of range."""
-        parameters, sealed = wrapped[: _PARAMETERS.size], wrapped[_PARAMETERS.size :]
-        key = self._stretched.get(parameters) or SealKey(_stretch(self._text, parameters))
+        parameters, sealed = wrapped[:PARAMETER_BYTES], wrapped[PARAMETER_BYTES:]
+        key = self._stretched.get(parameters) or SealKey(stretch(self._text, parameters))
         root = _open_or_wrong_key(key, sealed, store_id, parameters)
         # Only now: parameters that a hostile file made cheap must not be used to wrap the next
         # root.
@@ -237,45 +201,6 @@ class Passphrase(Secret):
 
     def destroy(self) -> None:
         """Do nothing: the shopper has the passphrase."""
-
-    def _new_parameters(self) -> bytes:
-        cost = self._stretching or (ARGON2ID if _has_argon2() else SCRYPT)
-        salt = os.urandom(_SALT_BYTES)
-        return _PARAMETERS.pack(cost.function, cost.time, cost.memory_kib, cost.lanes, salt)
-
-
-def _stretch(text: bytes, parameters: bytes) -> bytes:
-    try:
-        function, time, memory_kib, lanes, salt = _PARAMETERS.unpack(parameters)
-    except struct.error:
-        raise HistoryDamagedError("the parameters of the passphrase are cut short") from None
-    in_range = 1 <= time <= MAX_TIME and 1 <= lanes <= MAX_LANES
-    if not in_range or not 8 * lanes <= memory_kib <= MAX_MEMORY_KIB:
-        raise HistoryDamagedError("the parameters of the passphrase are out of range")
-    if function == ARGON2ID.function:
-        return Argon2id(
-            salt=salt, length=KEY_BYTES, iterations=time, lanes=lanes, memory_cost=memory_kib
-        ).derive(text)
-    n = memory_kib * 1024 // (128 * _SCRYPT_R)
-    if function != SCRYPT.function or n & (n - 1):
-        raise HistoryDamagedError("the parameters of the passphrase are out of range")
-    return hashlib.scrypt(
-        text,
-        salt=salt,
-        n=n,
-        r=_SCRYPT_R,
-        p=time,
-        dklen=KEY_BYTES,
-        maxmem=(memory_kib + 2048) * 1024,
-    )
-
-
-def _has_argon2() -> bool:
-    try:
-        Argon2id(salt=bytes(_SALT_BYTES), length=KEY_BYTES, iterations=1, lanes=1, memory_cost=8)
-    except UnsupportedAlgorithm:
-        return False
-    return True
 
 
 def _open_or_wrong_key(

@@ -69,6 +69,7 @@ def rewrite(
         tail_digest=digest,
         mark=_mark_after(contents, tail, blocks),
         purposes=_purposes_after(contents.head, tail, blocks),
+        contexts=_contexts_after(contents.head, tail, blocks),
     )
     return Contents(keyset=keyset, head=head, tail=tuple(tail), blocks=tuple(blocks))
 
@@ -155,7 +156,19 @@ def _purposes_after(
         used |= record.purposes
     for block in blocks:
         used |= _all_bits(block.purposes)
-    names = [name if used & (1 << bit) else "" for bit, name in enumerate(head.purposes)]
+    return _trimmed([name if used & (1 << bit) else "" for bit, name in enumerate(head.purposes)])
+
+
+def _contexts_after(
+    head: Head, tail: Sequence[Record], blocks: Sequence[Columns]
+) -> tuple[str, ...]:
+    used = {record.context for record in tail}
+    for block in blocks:
+        used.update(np.unique(block.context).tolist())
+    return _trimmed([name if code in used else "" for code, name in enumerate(head.contexts, 1)])
+
+
+def _trimmed(names: list[str]) -> tuple[str, ...]:
     while names and not names[-1]:
         names.pop()
     return tuple(names)

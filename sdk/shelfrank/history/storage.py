@@ -52,16 +52,23 @@ class Storage:
             HistoryRolledBackError: there is none, but there was one.
             HistoryError: see `Database`.
         """
-        if not self.is_attached():
-            self.detach()
-        if self._database is None and self._folder is not None:
-            self._database = self._open(self._folder / DATABASE_NAME)
+        try:
+            if not self.is_attached():
+                self.detach()
+            if self._database is None and self._folder is not None:
+                self._database = self._open(self._folder / DATABASE_NAME)
+        except OSError as error:
+            raise file_error(error) from error
         return self._database
 
     def attach_without_anchor(self) -> Database:
         """Return the open database whatever the anchor says; HistoryError when there is none."""
         path = self._folder / DATABASE_NAME if self._folder else None
-        if path is None or not path.exists():
+        try:
+            there = path is not None and path.exists()
+        except OSError as error:
+            raise file_error(error) from error
+        if path is None or not there:
             raise HistoryError("there is no history in this folder")
         self._database = Database(path)
         if not self._database.is_made():
@@ -144,8 +151,13 @@ class Storage:
         if self._folder is not None:
             for suffix in ("", "-journal", "-wal", "-shm"):
                 (self._folder / f"{DATABASE_NAME}{suffix}").unlink(missing_ok=True)
-        # The anchor last: as long as it stands, it says that this is no loss.
+        self._sync_names()
+        # The anchor last, when the others are gone from the disk: as long as it stands, it says
+        # that this is no loss.
         self.anchor.remove()
+        self._sync_names()
+
+    def _sync_names(self) -> None:
         if self._folder is not None and self._folder.is_dir():
             sync_folder(self._folder)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from operator import attrgetter
 from threading import RLock
 from typing import TYPE_CHECKING, NoReturn, Self
 
@@ -14,14 +15,26 @@ from shelfrank.history.edits import (
     build_view,
     decided_once,
     drop_selected,
+    end_outside,
     end_purpose,
+    erase_all,
     extend_view,
     keep_unless,
     place_events,
+    stored_event,
 )
 from shelfrank.history.envelope import Place, open_sealed, seal
-from shelfrank.history.events import NewEvent, StoredEvent, check_event, to_microseconds
+from shelfrank.history.events import (
+    NewEvent,
+    PastEvent,
+    StoredEvent,
+    check_event,
+    check_past_event,
+    to_microseconds,
+)
+from shelfrank.history.files import is_empty
 from shelfrank.history.keyring import KeyFile, MemoryKey
+from shelfrank.history.merging import all_records, merge_events
 from shelfrank.history.recovery import Recovered, write_recovered
 from shelfrank.history.rewrite import changes_anything, rewrite
 from shelfrank.history.session import Session
@@ -30,7 +43,7 @@ from shelfrank.history.visits import current_visit
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -42,7 +55,15 @@ if TYPE_CHECKING:
     from shelfrank.history.rewrite import Edit
     from shelfrank.types import Clock, Event
 
-__all__ = ["History", "NewEvent", "Recovered", "Sealer", "Selection", "StoredEvent"]
+__all__ = [
+    "History",
+    "NewEvent",
+    "PastEvent",
+    "Recovered",
+    "Sealer",
+    "Selection",
+    "StoredEvent",
+]
 
 
 class History:
@@ -185,7 +206,7 @@ class History:
             ValueError: `into` is not empty, or a key file lies in it.
         """
         new_key = into_key or key
-        if into.exists() and any(into.iterdir()):
+        if not is_empty(into):
             raise ValueError("the folder for the recovered history is not empty")
         _check_apart(into, new_key)
         damaged, clean = cls(folder, key, clock), cls(into, new_key, clock)
@@ -269,7 +290,8 @@ class History:
             What was stored, in the order given; each event is made when it is asked for.
 
         Raises:
-            ValueError: the format cannot hold an event (see `check_event`), or over 32 purposes.
+            ValueError: the format cannot hold an event (see `check_event`), or over 32 purposes or
+                16 contexts.
             HistoryDamagedError: the newest rows are damaged, so nothing can be added.
         """
         for event in events:
@@ -289,7 +311,8 @@ class History:
             before, after = self._session.write(change)
             self._new_visit = False
             self._extend_views(before, after, stored)
-        return Records([record for _, record in sorted(zip(order, stored, strict=True))])
+        returned = [record for _, record in sorted(zip(order, stored, strict=True))]
+        return Records(returned, after.head.context_names)
 
     def new_visit(self) -> None:
         """Let the next event start a visit, in this process; writes nothing."""
@@ -321,6 +344,62 @@ class History:
             if purpose not in self._views:
                 self._views[purpose] = build_view(contents, purpose)
             return self._views[purpose]
+
+    def stored(self) -> tuple[StoredEvent, ...]:
+        """Return every event that can be read with its number and purposes, oldest first."""
+        with self._lock:
+            contents = self._session.read()
+            if contents is None:
+                return ()
+            records = sorted(all_records(contents), key=attrgetter("visit", "order", "seq"))
+            return tuple(stored_event(record, contents.head) for record in records)
+
+    @property
+    def store_id(self) -> bytes:
+        """Random id of this history, 16 bytes; empty before the first write. No other has it."""
+        with self._lock:
+            contents = self._session.read()
+            return contents.keyset.store_id if contents else b""
+
+    def merge(self, events: Sequence[PastEvent]) -> int:
+        """Store the events of another device among one's own, in visits of their own.
+
+        All of them are stored or none. One that is here already (kind, item, time, quantity) is not
+        stored again; of several alike there, as many are stored as are missing here. Where their
+        visits belong between those that are here, these are numbered anew, the root is rotated, and
+        every event gets a new number.
+
+        Args:
+            events: any number; in any order.
+
+        Returns:
+            How many were stored.
+
+        Raises:
+            ValueError: the format cannot hold an event (see `check_event`), or over 32 purposes or
+                16 contexts.
+            HistoryDamagedError: events here are damaged, so they cannot be compared.
+            KeyUnavailableError: as in `erase`.
+        """
+        for event in events:
+            check_past_event(event)
+        if not events:
+            return 0
+
+        def change(connection: sqlite3.Connection, before: Contents) -> Contents:
+            def emptied() -> Contents:
+                slot = before.keyset.slot
+                self._provider.retire(slot.wrapped_root, slot.store_id)
+                keyset = before.keyset.rotated(self._provider)
+                return rewrite(connection, before, keyset, erase_all)
+
+            return merge_events(connection, before, events, emptied)
+
+        with self._lock:
+            before, after = self._session.write(change)
+            if after.head.generation != before.head.generation:
+                self._session.retire_old_keys()
+            return after.readable - before.readable
 
     def erase(self, matches: Callable[[StoredEvent], bool]) -> int:
         """Erase events and rotate the root, so that their old ciphertext is dead.
@@ -360,6 +439,25 @@ class History:
         """
         return self._edit(lambda head: end_purpose(head.bits_of([purpose]), before=None))
 
+    def drop_outside(self, purpose: str, contexts: Collection[str]) -> int:
+        """End the use under a purpose of events from other contexts, as in `drop_purpose`.
+
+        Args:
+            purpose: whose contexts they are.
+            contexts: where it may look; "" stands for events of which nothing was said.
+
+        Returns:
+            How many events were erased.
+
+        Raises:
+            KeyUnavailableError: as in `erase`.
+        """
+        with self._lock:
+            contents = self._session.read()
+            if contents is None or set(contents.head.context_names) <= set(contexts):
+                return 0
+        return self._edit(lambda head: end_outside(head, purpose, contexts))
+
     def drop_older(self, purpose: str, before: datetime) -> int:
         """End the use under a purpose of events older than `before`, as in `drop_purpose`.
 
@@ -374,6 +472,11 @@ class History:
             KeyUnavailableError: as in `erase`.
         """
         limit = to_microseconds(before)
+        with self._lock:
+            contents = self._session.read()
+            oldest = contents.oldest if contents else None
+            if oldest is None or oldest >= limit:
+                return 0
         return self._edit(lambda head: end_purpose(head.bits_of([purpose]), before=limit))
 
     def rotate(self, new_key: KeyProvider | None = None) -> None:
@@ -467,7 +570,7 @@ class History:
         if self._viewed is not before:
             return
         extended = {
-            purpose: extend_view(view, records, after.head.bits_of([purpose]))
+            purpose: extend_view(view, records, purpose, after.head)
             for purpose, view in self._views.items()
         }
         self._viewed = after

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Final, cast
 import numpy as np
 
 from shelfrank.ranking.session import GraphInputs
-from shelfrank.types import KIND_CODES, VISIT_GAP, Candidate, ItemId
+from shelfrank.types import (
+    DAYPARTS,
+    HOURS_PER_DAYPART,
+    KIND_CODES,
+    VISIT_GAP,
+    Candidate,
+    ItemId,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,7 +28,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from shelfrank.bundle.catalog import Catalog
-    from shelfrank.types import Event
+    from shelfrank.types import Daypart, Event
 
 NO_HISTORY: Final = 0
 VISIT_STARTS: Final = 1
@@ -131,6 +138,7 @@ def graph_inputs(
     *,
     now: datetime,
     in_visit: bool | None = None,
+    daypart: Daypart | None = None,
 ) -> GraphInputs:
     """Ask the graph for the scores of `rows` after `events`.
 
@@ -141,6 +149,10 @@ def graph_inputs(
         now: aware; an event after it counts as now.
         in_visit: whether the newest visit still lasts; None decides by `VISIT_GAP`, which needs
             times that were not coarsened.
+        daypart: what part of the day it is where the shopper is; None: not known.
+
+    Raises:
+        ValueError: a daypart that is none.
     """
     known = [
         (event, row) for event in events if (row := catalog.index_of(event.item_id)) is not None
@@ -159,8 +171,21 @@ def graph_inputs(
         event_quantity=np.array([event.quantity for event, _ in known], dtype=np.float32),
         candidate=rows,
         situation=np.array([_situation(bool(known), in_visit=in_visit)], dtype=np.int64),
-        daypart=np.array([UNKNOWN_DAYPART], dtype=np.int64),
+        daypart=np.array([_daypart_code(daypart)], dtype=np.int64),
     )
+
+
+def daypart_of(local: datetime) -> Daypart:
+    """Return the daypart at a time on the clock on the wall; its zone is not looked at."""
+    return DAYPARTS[local.hour // HOURS_PER_DAYPART]
+
+
+def _daypart_code(daypart: Daypart | None) -> int:
+    if daypart is None:
+        return UNKNOWN_DAYPART
+    if daypart not in DAYPARTS:
+        raise ValueError(f"daypart is {daypart!r}, wanted one of {', '.join(DAYPARTS)}, or None")
+    return DAYPARTS.index(daypart)
 
 
 def _situation(has_history: bool, *, in_visit: bool) -> int:

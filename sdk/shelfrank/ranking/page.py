@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from shelfrank.types import ItemId, Language
 
 Mode = Literal["personal", "generic"]
-"""``personal``: the shopper's history was used. ``generic``: everybody would see this."""
+"""``personal``: the shopper's history was used. ``generic``: everybody would see this
+at this time of the day."""
 
 ModeReason = Literal[
     "consent_given",

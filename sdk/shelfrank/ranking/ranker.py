@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from shelfrank.bundle.verify import VerifiedBundle
     from shelfrank.ranking.session import GraphInputs
     from shelfrank.ranking.why import Audience
-    from shelfrank.types import Event, Language
+    from shelfrank.types import Daypart, Event, Language
 
 DEFAULT_K: Final = 12
 """A page of three rows of four."""
@@ -73,6 +73,7 @@ class Ranker:
         now: datetime,
         candidates: npt.NDArray[np.int64] | None = None,
         in_visit: bool | None = None,
+        daypart: Daypart | None = None,
     ) -> Scores:
         """Score rows of the catalog.
 
@@ -82,16 +83,20 @@ class Ranker:
             candidates: int64, shape (C,), rows as in `GraphInputs.candidate`; None takes the whole
                 catalog in its order.
             in_visit: whether the newest visit still lasts; None decides by the times.
+            daypart: what part of the day it is where the shopper is; None: not known. Where the
+                model knows no dayparts, it changes nothing.
 
         Raises:
-            ValueError: a candidate row is outside the graph's rows.
+            ValueError: a candidate row is outside the graph's rows, or the daypart is none.
             ModelMismatchError: the graph failed.
         """
         rows = self._all_rows if candidates is None else candidates
         n_rows = self.catalog.n_items + len(self.catalog.categories) + 1
         if rows.size and not 0 <= int(rows.min()) <= int(rows.max()) < n_rows:
             raise ValueError(f"a candidate row is outside 0..{n_rows - 1}")
-        inputs = graph_inputs(events, self.catalog, rows, now=now, in_visit=in_visit)
+        inputs = graph_inputs(
+            events, self.catalog, rows, now=now, in_visit=in_visit, daypart=daypart
+        )
         outputs = self._session.run(inputs)
         return Scores(score=outputs.score, parts=outputs.parts)
 
@@ -103,6 +108,7 @@ class Ranker:
         now: datetime,
         k: int = DEFAULT_K,
         in_visit: bool | None = None,
+        daypart: Daypart | None = None,
     ) -> tuple[RankedItem, ...]:
         """Return the `k` best candidates, best first.
 
@@ -116,14 +122,17 @@ class Ranker:
             now: aware.
             k: at least 1; fewer come back when there are fewer candidates.
             in_visit: see `scores`.
+            daypart: see `scores`.
 
         Raises:
-            ValueError: k is less than 1.
+            ValueError: k is less than 1, or the daypart is none.
             TypeError: k is no whole number, or a candidate neither text nor `Candidate`.
         """
         check_k(k)
         ids, rows = self._candidates(candidates)
-        inputs = graph_inputs(events, self.catalog, rows, now=now, in_visit=in_visit)
+        inputs = graph_inputs(
+            events, self.catalog, rows, now=now, in_visit=in_visit, daypart=daypart
+        )
         outputs = self._session.run(inputs)
         popularity = outputs.parts[:, self._popularity]
         order = np.lexsort((np.arange(rows.size), -popularity, -outputs.score))[:k]

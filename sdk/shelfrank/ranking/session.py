@@ -44,7 +44,7 @@ class GraphInputs:
         candidate: int64, shape (C,), 0..n_items-1 an item of the catalog, n_items+c any item of
             category c, n_items+n_categories an item of no known category.
         situation: int64, shape (1,): 0 no history, 1 a visit starts, 2 in a visit.
-        daypart: int64, shape (1,): -1 unknown.
+        daypart: int64, shape (1,): -1 unknown, else the place in `shelfrank.types.DAYPARTS`.
     """
 
     event_item: npt.NDArray[np.int64]

@@ -17,24 +17,23 @@ from benchmarks.peers.run import RunSettings, UniverseOf, run
 from benchmarks.peers.tables import document, markdown, terminal
 from shelfrank.errors import ShelfrankError
 from shelfrank_training.cli import console
-from shelfrank_training.cli.options import column_options, read_columns, read_policy
+from shelfrank_training.cli.options import (
+    column_options,
+    holdout_option,
+    json_option,
+    read_columns,
+    read_policy,
+    source_arguments,
+)
 from shelfrank_training.cli.outputs import check_writable, parse_cutoff, write_json
 from shelfrank_training.events import Holdout
 
 
 @click.command("peers")
-@click.argument("events", type=click.Path(path_type=Path))
-@click.argument("catalog", type=click.Path(path_type=Path))
+@source_arguments
 @click.option("--cutoff", metavar="TIME", required=True, help="What follows is to be foreseen.")
 @click.option("--policy", type=click.Path(path_type=Path), help="By which devices keep histories.")
-@click.option(
-    "--holdout",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    default=0.2,
-    show_default=True,
-    metavar="SHARE",
-    help="Shoppers kept out of our models and of all tuning, to measure on.",
-)
+@holdout_option("Shoppers kept out of our models and of all tuning, to measure on.")
 @click.option(
     "--min-shoppers",
     type=click.IntRange(min=2),
@@ -60,7 +59,7 @@ from shelfrank_training.events import Holdout
     "only",
     type=click.Choice([peer.name for peer in PEERS]),
     multiple=True,
-    help="Only this one; may be repeated. Default: all but RecTools SASRec, which takes hours.",
+    help="Only this one; may be repeated. Default: all of them.",
 )
 @column_options
 @click.option(
@@ -77,7 +76,7 @@ from shelfrank_training.events import Holdout
     show_default=True,
     help="Keeps the peers' environments, made with pip as it is set up here.",
 )
-@click.option("--json", "json_file", metavar="FILE", help="Write the figures; - for stdout.")
+@json_option
 @click.option("--markdown", "page", type=click.Path(path_type=Path), help="Write the tables.")
 @click.option("--title", default="Comparison", help="Of the data, in the Markdown.")
 def command(  # noqa: PLR0913 - an argument an option
@@ -120,7 +119,7 @@ def command(  # noqa: PLR0913 - an argument an option
             min_shoppers=min_shoppers,
             universe=cast("UniverseOf", universe),
             tune_from=None if tune_from is None else parse_cutoff(tune_from),
-            peers=tuple(peer for peer in PEERS if (peer.name in only if only else not peer.slow)),
+            peers=tuple(peer for peer in PEERS if not only or peer.name in only),
         ),
         console.Bars(),
     )

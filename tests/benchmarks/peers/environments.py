@@ -39,7 +39,7 @@ class Environment:
 
     @property
     def lock(self) -> Path:
-        """Exact versions, with hashes where every index serves the same files."""
+        """Exact versions with hashes; of torch those of the builds without CUDA alone."""
         return HERE / f"requirements-{self.name}.lock"
 
     @property
@@ -50,8 +50,9 @@ class Environment:
     def prepare(self) -> None:
         """Make it, unless it was already made from the same lock file.
 
-        pip is asked as it is set up: where the index that it uses serves torch with CUDA, 6 GB of
-        it, ``PIP_EXTRA_INDEX_URL`` or ``PIP_FIND_LINKS`` names a place with the CPU build.
+        pip is asked as it is set up: where its index serves torch with CUDA, 6 GB of it that the
+        lock refuses, ``PIP_EXTRA_INDEX_URL`` or ``PIP_FIND_LINKS`` names a place with the CPU
+        build.
 
         Raises:
             TrainingError: a package cannot be installed.
@@ -61,7 +62,7 @@ class Environment:
         if stamp.is_file() and stamp.read_bytes() == wanted:
             return
         venv.create(self.folder, with_pip=True, clear=True)
-        self._run("-m", "pip", "install", "--quiet", "--requirement", str(self.lock))
+        self._run("-m", "pip", "install", "--quiet", "--require-hashes", "-r", str(self.lock))
         stamp.write_bytes(wanted)
 
     def answer(self, task: Path, jobs: Sequence[Job], answers: Path) -> None:

@@ -121,10 +121,12 @@ class Device(RuleBasedStateMachine):
         assert now >= self.clock.time
 
     @invariant()
-    def what_is_given_permits_and_nothing_else_does(self) -> None:
+    def what_is_given_permits_and_what_is_not_says_why(self) -> None:
         given = self.consent.given()
         for purpose in ("rank_products", "sort_offers"):
-            assert self.consent.status(purpose).permits == (purpose in given)
+            assert (purpose in given) == (self.consent.why_not(purpose) is None)
+            if purpose in given:
+                assert self.consent.status(purpose).permits
 
 
 TestDevice = Device.TestCase

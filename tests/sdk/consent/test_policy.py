@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import datetime
+from datetime import date, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shelfrank.consent.policy import Policy
+from shelfrank.consent.policy import Ages, Policy, Review
 from shelfrank.consent.strict import MAX_POLICY_BYTES
 from shelfrank.consent.words import MAX_FIRST_LAYER_CHARS
 from shelfrank.errors import PolicyError, UnknownPurposeError
@@ -113,6 +113,52 @@ REFUSED = {
     "a field twice": (("purpose", 0, "field", 4, "name"), "item", "rank_products.field"),
     "an undeclared field events need": (("purpose", 0, "field", 3), None, "rank_products.field"),
     "a finer granularity than minutes": (("purpose", 0, "granularity"), "second", "granularity"),
+    "a context nobody declared": (("purpose", 0, "contexts"), ["kiosk"], "rank_products.contexts"),
+    "no contexts": (("policy", "contexts"), [], "policy.contexts"),
+    "a context twice": (("policy", "contexts"), ["shop", "shop"], "policy.contexts"),
+    "a context with capitals": (("policy", "contexts"), ["Shop"], "policy.contexts"),
+    "a purpose that names no context where there is no shop": (
+        ("policy", "contexts"),
+        ["kiosk", "web"],
+        "rank_products.contexts",
+    ),
+    "a preference that was observed": (
+        ("purpose", 0, "field", 4),
+        {"name": "brand", "origin": "observed"},
+        "field 5.origin",
+    ),
+    "feedback that was observed": (
+        ("purpose", 0, "field", 4),
+        {"name": "feedback", "origin": "observed"},
+        "field 5.origin",
+    ),
+    "no events at all": (("purpose", 0, "max_events"), 0, "rank_products.max_events"),
+    "events without end": (("purpose", 0, "max_events"), 1_000_001, "rank_products.max_events"),
+    "an empty reason": (("purpose", 0, "retention_reason"), " ", "retention_reason"),
+    "a term of no vocabulary": (("purpose", 0, "dpv"), "schema:Buy", "rank_products.dpv"),
+    "a use of no taxonomy": (("purpose", 0, "fideslang"), "Personalize!", "fideslang"),
+    "a child who decides alone": (("ages",), {"minimum": 12}, "ages.minimum"),
+    "an age nobody reaches": (("ages",), {"minimum": 22}, "ages.minimum"),
+    "an unknown age that counts as grown up": (
+        ("ages",),
+        {"unknown_is_minor": ["marketing"]},
+        "ages.unknown_is_minor",
+    ),
+    "an unknown key about ages": (("ages",), {"maximum": 99}, "ages.maximum"),
+    "no preset in a list": (("policy", "preset"), [], "policy.preset"),
+    "a preset that is no id": (("policy", "preset"), ["EU"], "policy.preset"),
+    "a review without a day": (("policy", "reviewed_by"), "DPO", "policy.reviewed_on"),
+    "a review without a name": (("policy", "reviewed_on"), date(2026, 1, 1), "policy.reviewed_by"),
+    "a review on a day in quotes": (
+        ("policy",),
+        policy_data()["policy"] | {"reviewed_by": "DPO", "reviewed_on": "2026-01-01"},
+        "policy.reviewed_on",
+    ),
+    "a review at a moment": (
+        ("policy",),
+        policy_data()["policy"] | {"reviewed_by": "D", "reviewed_on": datetime(2026, 1, 1)},  # noqa: DTZ001
+        "policy.reviewed_on",
+    ),
     "an unknown area": (("purpose", 0, "area"), "profiling", "area"),
     "an unknown benefit": (("purpose", 0, "benefit_type"), "ours", "benefit_type"),
     "no categories to exclude": (("sensitive", "categories"), [], "sensitive.categories"),
@@ -139,6 +185,54 @@ def test_what_a_label_must_promise_is_optional_and_read_in_normal_form():
 
     assert policy(data).max_epsilon == 3.0
     assert policy(data).must_exclude == ("drug/baby", "wine")
+
+
+def test_what_a_policy_need_not_say_has_strict_defaults():
+    said = policy()
+    purpose = said.purpose("rank_products")
+
+    assert said.contexts == purpose.contexts == ("shop",)
+    assert (said.ages.minimum, said.ages.unknown_is_minor) == (18, ("marketing", "measurement"))
+    assert (said.presets, said.reviews) == ((), ())
+    assert (purpose.max_events, purpose.retention_reason) == (None, "")
+
+
+def test_a_policy_that_says_everything_is_read():
+    data = policy_data()
+    data["policy"] |= {
+        "contexts": ["shop", "kiosk"],
+        "preset": ["us_va", "eu_gdpr"],
+        "reviewed_by": "DPO",
+        "reviewed_on": date(2026, 10, 1),
+    }
+    data["ages"] = {"minimum": 16, "unknown_is_minor": ["measurement", "sales", "marketing"]}
+    fields = [{"name": n, "origin": "observed"} for n in ("item", "kind", "time", "visit")]
+    fields += [{"name": n, "origin": "declared"} for n in ("brand", "category", "feedback")]
+    data["purpose"] = [
+        purpose_data(
+            field=fields,
+            contexts=["shop", "kiosk"],
+            max_events=500,
+            retention_reason="Barbecue is once a year.",
+            dpv="dpv:ProvideProductRecommendations",
+            fideslang="personalize.content.profiled",
+        )
+    ]
+
+    said = policy(data)
+
+    assert said.contexts == ("kiosk", "shop")
+    assert said.presets == ("eu_gdpr", "us_va")
+    assert said.reviews == (Review(by="DPO", on=date(2026, 10, 1)),)
+    assert said.ages == Ages(minimum=16, unknown_is_minor=("sales", "marketing", "measurement"))
+    purpose = said.purpose("rank_products")
+    assert purpose.contexts == ("kiosk", "shop")
+    assert [field.name for field in purpose.fields][-3:] == ["brand", "category", "feedback"]
+    assert (purpose.max_events, purpose.retention_reason) == (500, "Barbecue is once a year.")
+    assert (purpose.dpv, purpose.fideslang) == (
+        "dpv:ProvideProductRecommendations",
+        "personalize.content.profiled",
+    )
 
 
 @pytest.mark.parametrize("number", [b"inf", b"nan", b"-inf"])
@@ -258,7 +352,9 @@ def test_a_file_over_the_bound_is_refused_before_it_is_read():
 
 def test_the_largest_policy_fits_the_bound():
     data = policy_data()
-    data["purpose"] = [purpose_data(id=f"p{row}" + "x" * 60) for row in range(16)]
+    data["policy"]["contexts"] = [f"context-{row}" + "x" * 15 for row in range(8)]
+    full = {"contexts": data["policy"]["contexts"], "retention_reason": "r" * 300}
+    data["purpose"] = [purpose_data(id=f"p{row}" + "x" * 60, **full) for row in range(16)]
     data["sensitive"] = {"mode": "exclude", "categories": [f"{row:060}" for row in range(1000)]}
 
     assert len(to_toml(data)) < MAX_POLICY_BYTES

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.shopper import policy
+from shelfrank.consent.purposes import Ages
+from support.shopper import policy, policy_data, purpose_data
 
 TIMES = st.datetimes(
     min_value=datetime(1971, 1, 1),  # noqa: DTZ001 - hypothesis adds the zone
@@ -69,7 +70,12 @@ def test_what_is_agreed_to_is_hashed_without_the_words():
     ).purpose("rank_products")
 
     assert one.material_hash() == reworded.material_hash()
-    for change in [{"retention": "P181D"}, {"kinds": ["view"]}, {"granularity": "day"}]:
+    for change in [
+        {"retention": "P181D"},
+        {"kinds": ["view"]},
+        {"granularity": "day"},
+        {"max_events": 500},
+    ]:
         assert policy(**change).purpose("rank_products").material_hash() != one.material_hash()
 
 
@@ -78,3 +84,46 @@ def test_a_field_that_is_not_declared_is_not_kept():
 
     assert policy().purpose("rank_products").has_field("quantity")
     assert not policy(field=fields).purpose("rank_products").has_field("quantity")
+
+
+def test_an_event_stays_in_the_context_it_came_from():
+    data = policy_data()
+    data["policy"]["contexts"] = ["fashion", "pharmacy"]
+    data["purpose"] = [purpose_data(contexts=["fashion"])]
+    purpose = policy(data).purpose("rank_products")
+
+    assert purpose.reads("fashion")
+    assert not purpose.reads("pharmacy")
+    assert not purpose.reads("shop")
+
+
+def test_another_context_is_something_else_to_agree_to():
+    def with_contexts(*contexts):
+        data = policy_data()
+        data["policy"]["contexts"] = ["kiosk", "shop"]
+        data["purpose"] = [purpose_data(contexts=list(contexts))]
+        return policy(data).purpose("rank_products")
+
+    assert (
+        with_contexts("shop").material_hash() == policy().purpose("rank_products").material_hash()
+    )
+    assert with_contexts("shop").material_hash() != with_contexts("shop", "kiosk").material_hash()
+
+
+@pytest.mark.parametrize(
+    ("area", "age", "law", "asked"),
+    [
+        ("sales", 17, 0, True),
+        ("sales", 18, 0, False),
+        ("sales", 18, 19, True),
+        ("sales", None, 0, False),
+        ("service", None, 21, False),
+        ("marketing", None, 0, True),
+        ("measurement", None, 0, True),
+        ("marketing", 18, 0, False),
+    ],
+)
+def test_below_the_age_a_guardian_is_asked_and_an_unknown_age_is_not_grown_up(
+    area, age, law, asked
+):
+    assert Ages().needs_guardian(area, age=age, law=law) is asked

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shelfrank.consent.policy import Controller, Field, Policy, Purpose, Sensitive, Text, stricter
+from shelfrank.consent.policy import (
+    Ages,
+    Controller,
+    Field,
+    Policy,
+    Purpose,
+    Review,
+    Sensitive,
+    Text,
+    stricter,
+)
 from shelfrank.consent.purposes import (
+    ADULTS_ONLY,
     AREAS,
     BENEFIT_TYPES,
     GRANULARITIES,
@@ -46,7 +59,7 @@ class Dice:
         return tuple(value for bit, value in enumerate(values) if picked >> bit & 1)
 
 
-def make_purpose(dice, purpose_id, languages):
+def make_purpose(dice, purpose_id, languages, contexts):
     """Return a purpose that a policy file could declare."""
     names = dice.one([STRUCTURAL_FIELDS, (*STRUCTURAL_FIELDS, "quantity")])
     days = range(1, 6)
@@ -73,6 +86,11 @@ def make_purpose(dice, purpose_id, languages):
             language: Text(title=dice.one("abc"), short=dice.one("abc"), benefit="b", without="w")
             for language in languages
         },
+        contexts=dice.one([*[contexts] * 5, contexts[:1]]),
+        max_events=dice.one([None, 3, 5]),
+        retention_reason=dice.one(["", "a", "b"]),
+        dpv=dice.one(["", "dpv:A", "dpv:B"]),
+        fideslang=dice.one(["", "a.b", "c"]),
     )
 
 
@@ -85,22 +103,35 @@ def make_policy(number):
     # First, while there is something left of the number: the purposes use most of it up.
     max_epsilon = dice.one([None, 0.5, 1.0, 3.0])
     must_exclude = dice.one([(), ("drug",), ("drug/baby", "wine"), ("wine",)])
+    contexts = dice.one([*[("kiosk", "shop")] * 6, ("kiosk",), ("shop",)])
+    ages = Ages(
+        minimum=dice.one([13, 16, 18]),
+        unknown_is_minor=dice.one([ADULTS_ONLY, AREAS, ("sales", *ADULTS_ONLY)]),
+    )
+    presets = dice.one([(), ("eu_gdpr",), ("us_va",), ("eu_gdpr", "us_va")])
+    reviews = dice.one([(), (Review(by="A", on=date(2026, 1, 1)),)])
     return Policy(
         id=dice.one(["app", "bundle", "shop"]),
         version=dice.one(range(1, 4)),
         languages=languages,
         controllers=(Controller(name=dice.one("AB"), contact="c"),),
         sensitive=Sensitive(mode=mode, categories=categories),
-        purposes=tuple(make_purpose(dice, purpose_id, languages) for purpose_id in dice.some("ab")),
+        purposes=tuple(
+            make_purpose(dice, purpose_id, languages, contexts) for purpose_id in dice.some("ab")
+        ),
         min_shoppers=dice.one([10, 20, 50]),
         max_epsilon=max_epsilon,
         must_exclude=must_exclude,
+        contexts=contexts,
+        ages=ages,
+        presets=presets,
+        reviews=reviews,
     )
 
 
 def policies():
     """Draw a policy."""
-    return st.integers(0, 2**400).map(make_policy)
+    return st.integers(0, 2**500).map(make_policy)
 
 
 @given(policies(), policies())
@@ -130,6 +161,11 @@ def test_whatever_either_forbids_is_forbidden(one, other):
     for asked in (one.max_epsilon, other.max_epsilon):
         assert asked is None or (both.max_epsilon is not None and both.max_epsilon <= asked)
     assert {*one.must_exclude, *other.must_exclude} == set(both.must_exclude)
+    assert both.ages.minimum == max(one.ages.minimum, other.ages.minimum)
+    assert {*one.ages.unknown_is_minor, *other.ages.unknown_is_minor} == set(
+        both.ages.unknown_is_minor
+    )
+    assert set(both.contexts) == {*one.contexts} & {*other.contexts}
     for purpose in both.purposes:
         for policy_ in (one, other):
             was = policy_.purpose(purpose.id)
@@ -140,6 +176,10 @@ def test_whatever_either_forbids_is_forbidden(one, other):
             assert purpose.validity_days <= was.validity_days
             assert purpose.reask_days >= was.reask_days
             assert purpose.coarsen(START) <= was.coarsen(START)
+            assert set(purpose.contexts) <= set(was.contexts)
+            if was.max_events is not None:
+                assert purpose.max_events is not None
+                assert purpose.max_events <= was.max_events
             assert set(purpose.texts) == set(both.languages) <= set(policy_.languages)
 
 
@@ -170,6 +210,30 @@ def test_most_drawn_pairs_have_something_left_to_compare():
     drawn = [stricter(make_policy(3**n), make_policy(5**n)) for n in range(150, 250)]
 
     assert sum(bool(both.purposes) for both in drawn) > 20
+
+
+@given(policies(), policies())
+def test_where_either_does_not_know_the_region_nobody_does(one, other):
+    named = {*one.presets, *other.presets} if one.presets and other.presets else set()
+
+    assert set(stricter(one, other).presets) == named
+
+
+def test_a_purpose_without_a_context_in_both_is_gone():
+    only_kiosk = policy_data()
+    only_kiosk["policy"] |= {"contexts": ["kiosk", "shop"]}
+    only_kiosk["purpose"] = [purpose_data(contexts=["kiosk"])]
+
+    assert stricter(policy(), policy(only_kiosk)).purposes == ()
+
+
+def test_the_reason_shown_is_that_of_the_retention_in_force():
+    long = policy(retention="P500D", retention_reason="Christmas comes once a year.")
+
+    assert stricter(long, policy()).purpose("rank_products").retention_reason == ""
+    assert stricter(long, long).purpose("rank_products").retention_reason == (
+        "Christmas comes once a year."
+    )
 
 
 def test_a_text_that_spells_out_the_retention_stays_true():

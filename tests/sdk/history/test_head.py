@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shelfrank.errors import HistoryDamagedError, HistoryVersionError
-from shelfrank.history.head import MAX_PURPOSES, Head, KeySlot
+from shelfrank.history.head import MAX_CONTEXTS, MAX_PURPOSES, Head, KeySlot
 from shelfrank.history.visits import VisitMark
 
 times = st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
@@ -34,6 +34,7 @@ heads = st.builds(
     ),
     newest_time=st.none() | times,
     purposes=st.lists(st.text("abcü_", max_size=20), max_size=MAX_PURPOSES).map(tuple),
+    contexts=st.lists(st.text("abcü_", max_size=20), max_size=MAX_CONTEXTS).map(tuple),
 )
 
 SLOT = KeySlot(

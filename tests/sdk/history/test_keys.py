@@ -14,14 +14,8 @@ from shelfrank.errors import (
     WrongKeyError,
 )
 from shelfrank.history.keyring import KeyFile, MemoryKey
-from shelfrank.history.providers import (
-    ARGON2ID,
-    SCRYPT,
-    HostCallbacks,
-    HostSecret,
-    Passphrase,
-    Stretching,
-)
+from shelfrank.history.providers import HostCallbacks, HostSecret, Passphrase
+from shelfrank.history.stretching import ARGON2ID, SCRYPT, Stretching
 from support.histories import Profile, items_of, new_event
 
 if TYPE_CHECKING:

@@ -171,6 +171,34 @@ def test_a_purpose_reads_only_its_own(profile: Profile, history: History) -> Non
         assert items_of(again, "measure") == ["both", "measure only"]
 
 
+def test_an_event_remembers_where_in_the_shop_it_happened(profile: Profile) -> None:
+    places = ["", "shop", "kiosk", "shop"] * 40
+    with profile.open() as history:
+        stored = history.append(
+            [new_event(minutes=at, context=place) for at, place in enumerate(places)]
+        )
+        assert [event.context for event in stored] == places
+        assert [event.context for event in history.events(RANK)] == places
+    with profile.open() as history:
+        assert [event.context for event in history.events(RANK)] == places
+
+        history.erase(lambda event: event.event.context == "kiosk")
+
+        assert history._session.read().head.contexts == ("", "shop")  # type: ignore[union-attr] # it is not empty
+        history.append([new_event(minutes=500, context="app")])
+        kept = [place for place in places if place != "kiosk"]
+        assert [event.context for event in history.events(RANK)] == [*kept, "app"]
+
+
+def test_more_places_than_the_format_holds_are_refused_and_nothing_is_written(
+    history: History,
+) -> None:
+    with pytest.raises(ValueError, match="17 contexts"):
+        history.append([new_event(context=f"place-{number}") for number in range(17)])
+
+    assert len(history) == 0
+
+
 def test_an_event_goes_with_its_last_purpose(history: History) -> None:
     history.append(
         [new_event("both", purposes=(RANK, "measure")), new_event("rank only", minutes=1)]
@@ -586,7 +614,7 @@ def test_nothing_that_prints_shows_an_item_or_a_key(profile: Profile, history: H
     contents = history._session.read()
     assert contents is not None
     record, block, event = contents.tail[0], contents.blocks[0], history.events(RANK)[0]
-    stored = StoredEvent(event=event, purposes=frozenset({RANK}))
+    stored = StoredEvent(seq=0, event=event, purposes=frozenset({RANK}))
     things = (
         history,
         history.sealer,

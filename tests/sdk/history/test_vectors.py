@@ -67,7 +67,8 @@ def unpack(path: Path, profile: Profile) -> dict[str, list[str]]:
 
 def as_lines(history: History) -> list[str]:
     return [
-        f"{purpose} {e.kind} {e.item_id} {e.time:%Y-%m-%dT%H:%M} {e.visit} {e.order} {e.quantity}"
+        f"{purpose} {e.kind} {e.item_id} {e.time:%Y-%m-%dT%H:%M} {e.visit} {e.order} {e.quantity} "
+        f"{e.context!r}"
         for purpose in ("measure", "rank_products")
         for e in history.events(purpose)
     ]
@@ -96,6 +97,7 @@ def write_vector(name: str) -> None:
             kind=KINDS[number % 5],
             quantity=1 + number % 3 / 2,
             purposes=("rank_products", "measure") if number % 4 == 0 else ("rank_products",),
+            context=("", "shop", "kiosk")[number % 3],
         )
         for number in range(51, 201)
     ]
@@ -105,7 +107,7 @@ def write_vector(name: str) -> None:
         lines = as_lines(history)
     target = VECTORS / f"v{FORMAT}" / f"{name}.txt"
     target.parent.mkdir(parents=True, exist_ok=True)
-    text = ["expect: events", "why: a block, a tail, two purposes, one event erased"]
+    text = ["expect: events", "why: a block, a tail, two purposes, two contexts, one event erased"]
     text += [f"event: {line}" for line in lines]
     for path in (profile.database, profile.anchor):
         text.append(f"{path.name}: {base64.b64encode(path.read_bytes()).decode()}")

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from shelfrank.errors import ModelMismatchError
 from shelfrank.ranking.inputs import candidate_rows, graph_inputs
 from shelfrank.ranking.ranker import DEFAULT_K, Ranker
-from shelfrank.types import KINDS, Candidate, ItemId
+from shelfrank.types import DAYPARTS, KINDS, Candidate, ItemId
 from support import corner_shop
 from support.corner_shop import BAG, BREAD, GIN, MILK, ROWS, TEA, event
 from support.publisher import NOW
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shelfrank.ranking.page import RankedItem
-    from shelfrank.types import Event
+    from shelfrank.types import Daypart, Event
 
 HISTORY = (
     event(BREAD, days=20, visit=0),
@@ -306,3 +306,62 @@ def test_a_score_that_is_no_number_is_refused(ranker: Ranker) -> None:
 
     with pytest.raises(ModelMismatchError, match="not finite"):
         ranker._session.run(endless)
+
+
+# --- The time of day ---
+
+
+@cache
+def daypart_ranker() -> Ranker:
+    return Ranker(corner_shop.verified_by_daypart())
+
+
+@pytest.mark.parametrize("history", [(), HISTORY], ids=["generic", "personal"])
+def test_the_order_follows_the_time_of_day_where_the_model_knows_it(
+    history: Sequence[Event],
+) -> None:
+    pages = {
+        daypart: daypart_ranker().rank(history, now=NOW, k=len(ROWS), daypart=daypart)
+        for daypart in (None, *DAYPARTS)
+    }
+
+    def score(item: str, daypart: Daypart | None) -> float:
+        return next(found.score for found in pages[daypart] if found.item_id == item)
+
+    assert score(BREAD, "morning") > score(BREAD, None) > score(BREAD, "evening")
+    assert score(GIN, "evening") > score(GIN, None) > score(GIN, "morning")
+    assert score(BAG, "morning") == score(BAG, None)
+    for page in pages.values():
+        for found in page:
+            assert found.score == pytest.approx(sum(found.parts.values()), abs=1e-4)
+    assert told(pages[None]) == told(shop_ranker().rank(history, now=NOW, k=len(ROWS)))
+
+
+def test_what_a_past_item_contributed_is_the_same_at_every_time_of_day() -> None:
+    added = [
+        {
+            found.item_id: found.contributions()
+            for found in daypart_ranker().rank(HISTORY, now=NOW, k=len(ROWS), daypart=daypart)
+        }
+        for daypart in (None, *DAYPARTS)
+    ]
+
+    for contributions in added[1:]:
+        for item_id, of_item in contributions.items():
+            assert of_item == pytest.approx(added[0][item_id], abs=1e-4)
+
+
+@pytest.mark.parametrize("daypart", DAYPARTS)
+def test_where_the_model_knows_no_dayparts_the_time_of_day_changes_nothing(
+    ranker: Ranker, daypart: Daypart
+) -> None:
+    asked = ranker.rank(HISTORY, now=NOW, daypart=daypart)
+
+    assert told(asked) == told(ranker.rank(HISTORY, now=NOW))
+
+
+def test_a_daypart_that_is_none_is_a_misuse(ranker: Ranker) -> None:
+    with pytest.raises(ValueError, match="daypart is 'noon', wanted one of night, morning"):
+        ranker.rank(HISTORY, now=NOW, daypart="noon")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="daypart is 0"):
+        ranker.scores(HISTORY, now=NOW, daypart=0)  # type: ignore[arg-type]

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import ibis
 import numpy as np
@@ -52,7 +53,7 @@ def engine() -> Iterator[Backend]:
 def declared(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, int]:
     """How many rows of each table one shopper changes, as a folder with these bounds says."""
     lines = [Line(shopper=f"s{number}", item=ITEMS[0]) for number in range(10)]
-    asked = AggregateSettings(min_shoppers=10, max_items=BOUNDS.max_items)
+    asked = AggregateSettings(min_shoppers=10, max_items=BOUNDS.max_items, zone=ZoneInfo("UTC"))
     found = aggregate_lines(tmp_path_factory.mktemp("declared"), lines, CATEGORY_OF, asked)
     return {name: table.max_rows_per_shopper for name, table in found.info.tables.items()}
 
@@ -84,6 +85,7 @@ class Shop:
                 c.next_in_visit(c.returns_in_visit(units)).mutate(scope=ibis.literal("visit"))
             ),
             "repeats": c.repeats(units),
+            "dayparts": c.dayparts(units, [(START, 3600)]),
             "categories": c.popularity(by_category, end=END, half_life_days=28),
             "category_pairs": c.pairs(by_category),
             "category_next": c.following(by_category, c.steps_in_visit(by_category)),
@@ -131,7 +133,7 @@ LINES = st.builds(
     Line,
     shopper=st.just("one more"),
     item=st.sampled_from(ITEMS),
-    minute=st.sampled_from([0, 1, 2, 3, 4, 1440, 1441, 1442, 9000, 9001, 43_200, 432_000]),
+    minute=st.sampled_from([0, 1, 2, 3, 4, 700, 1440, 1441, 2500, 9000, 9001, 43_200, 432_000]),
     visit=st.sampled_from([str(number) for number in range(7)]),
     kind=st.sampled_from(["purchase", "view"]),
 )
@@ -164,18 +166,20 @@ def test_one_shopper_more_changes_each_table_by_at_most_the_stated_bound(
 def test_the_largest_shopper_reaches_the_stated_bounds(
     shop: Shop, declared: Mapping[str, int]
 ) -> None:
-    # There and back in one visit, and again in the next: every ordered pair in both scopes.
-    there = [*ITEMS, *reversed(ITEMS)]
+    # There and back in one visit, and again in the next: every ordered pair in both scopes. Each
+    # goes on twelve hours later, and the next begins at another time of the day.
     one = [
-        Line(shopper="one", item=item, minute=1440 * day + step, visit=str(day))
+        Line(shopper="one", item=item, minute=2100 * day + 720 * late + step, visit=str(day))
         for day in range(3)
-        for step, item in enumerate(there)
+        for late, way in enumerate((ITEMS, ITEMS[::-1]))
+        for step, item in enumerate(way)
     ]
 
     found = shop.count(one)
 
-    assert {name: len(found[name]) for name in ("items", "pairs", "next", "repeats")} == {
-        name: declared[name] for name in ("items", "pairs", "next", "repeats")
+    largest = ("items", "pairs", "next", "repeats", "dayparts")
+    assert {name: len(found[name]) for name in largest} == {
+        name: declared[name] for name in largest
     }
     assert {name: len(rows) <= declared[name] for name, rows in found.items()} == dict.fromkeys(
         OF_PART_A, True

@@ -184,3 +184,40 @@ def test_csv_and_parquet_of_the_same_rows_give_the_same_tables(tmp_path: Path) -
 
     first, second = (read_aggregates(tmp_path / kind) for kind in ("csv", "parquet"))
     assert first.info.tables == second.info.tables
+
+
+def test_a_zone_is_recorded_and_dayparts_are_counted_in_it(tmp_path: Path, catalog: Path) -> None:
+    # Half an hour before midnight in UTC, half an hour after it in Amsterdam.
+    late = GOOD.replace("2020-01-01", "2020-01-01T23:30")
+    day = "".join(f"{n},00042,2020-01-01T{hour}:00\n" for n in range(12) for hour in ("08", "13"))
+
+    assert command(tmp_path, late + day, catalog, "--zone", "Europe/Amsterdam") == 0
+
+    found = read_aggregates(tmp_path / "out")
+    assert found.info.zone == "Europe/Amsterdam"
+    assert [tuple(row.values()) for row in found.table("dayparts").to_pylist()] == [
+        ("00042", 0, 12),
+        ("00042", 1, 12),
+        ("00042", 2, 12),
+    ]
+
+
+@pytest.mark.parametrize("zone", ["Europe/Atlantis", "Europe", ""])
+def test_an_unknown_zone_is_wrong_use(
+    tmp_path: Path, catalog: Path, capsys: pytest.CaptureFixture[str], zone: str
+) -> None:
+    assert command(tmp_path, GOOD, catalog, "--zone", zone) == 2
+
+    assert "no time zone" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_that_noise_leaves_no_dayparts_is_said(
+    tmp_path: Path, catalog: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    noise = ("--epsilon", "2", "--delta", "0.001", "--until", "2020-01-02")
+
+    assert command(tmp_path, GOOD, catalog, *noise, "--zone", "UTC") == 0
+
+    assert "with epsilon no dayparts are published" in capsys.readouterr().err
+    assert read_aggregates(tmp_path / "out").table("dayparts").num_rows == 0

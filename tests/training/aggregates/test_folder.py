@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -26,7 +27,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Aggregates]:
         for number in range(12)
         for day, item in enumerate(["a", "b", "a"])
     ]
-    found = aggregate_lines(folder, lines, {"a": "X", "b": "Y"}, AggregateSettings(min_shoppers=10))
+    asked = AggregateSettings(min_shoppers=10, zone=ZoneInfo("UTC"))
+    found = aggregate_lines(folder, lines, {"a": "X", "b": "Y"}, asked)
     return folder / "out", found
 
 

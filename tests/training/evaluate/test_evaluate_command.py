@@ -13,7 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from shelfrank_training.cli.main import run
+from shelfrank_training.evaluate import run as measuring
 from shelfrank_training.evaluate.run import weaknesses
+from shelfrank_training.evaluate.shipped import open_shipped
 from shelfrank_training.events import Holdout
 from shelfrank_training.standing import from_aggregates, stands_on
 from support.measuring import CUTOFF, PROVENANCE, write_measurable_folder
@@ -21,7 +23,12 @@ from support.shopper import policy_data, to_toml
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
     from pathlib import Path
+    from zoneinfo import ZoneInfo
+
+    from shelfrank_training.evaluate.protocol import Universe
+    from shelfrank_training.evaluate.shipped import Shipped
 
 N_SHOPPERS = 12
 ITEMS = ("00042", "7", "sku-17")
@@ -286,3 +293,33 @@ def test_a_place_that_cannot_be_written_is_told_before_the_long_run(
 
 def test_a_missing_cutoff_is_wrong_use(model: Path, events: Path) -> None:
     assert run(["evaluate", str(model), str(events)]) == 2
+
+
+@pytest.mark.parametrize(("protocol", "zone"), [("next", "Asia/Kolkata"), ("future", None)])
+def test_only_what_is_asked_event_by_event_is_asked_at_its_time_of_day(
+    model: Path, events: Path, monkeypatch: pytest.MonkeyPatch, protocol: str, zone: str | None
+) -> None:
+    described = json.loads((model / "model.json").read_bytes())
+    (model / "model.json").write_text(json.dumps(described | {"zone": "Asia/Kolkata"}))
+    seen: list[str | None] = []
+
+    def opened(
+        folder: Path, universe: Universe, *, now: datetime, zone: ZoneInfo | None
+    ) -> Shipped:
+        seen.append(None if zone is None else zone.key)
+        return open_shipped(folder, universe, now=now, zone=zone)
+
+    monkeypatch.setattr(measuring, "open_shipped", opened)
+
+    assert run(arguments(model, events, "--protocol", protocol)) == 0
+    assert seen == [zone]
+
+
+def test_a_model_of_a_zone_that_this_machine_does_not_know_is_not_measured(
+    model: Path, events: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    described = json.loads((model / "model.json").read_bytes())
+    (model / "model.json").write_text(json.dumps(described | {"zone": "Mars/Olympus"}))
+
+    assert run(arguments(model, events)) == 1
+    assert "no time zone 'Mars/Olympus'" in capsys.readouterr().err

@@ -15,7 +15,8 @@ from shelfrank_training.evaluate.baselines import PersonalFrequency, Popularity
 from shelfrank_training.evaluate.bootstrap import Estimate
 from shelfrank_training.evaluate.evaluation import Evaluation
 from shelfrank_training.evaluate.histories import keep_all
-from shelfrank_training.evaluate.plots import Dot, dot_panel, to_svg
+from shelfrank_training.evaluate.panel import to_svg
+from shelfrank_training.evaluate.plots import Dot, dot_panel
 from shelfrank_training.evaluate.report import (
     Caution,
     Drawing,
@@ -62,7 +63,9 @@ class Page(HTMLParser):
 
 
 def every_block(text: str) -> list[Section]:
-    panel = Drawing(dot_panel(text, [Dot(label=text, value=0.2, low=0.1, high=0.3)]), text)
+    panel = Drawing(
+        dot_panel(text, [Dot(label=text, value=0.2, low=0.1, high=0.3)], upright=text), text
+    )
     return [
         Section("", [KeyFigures([KeyFigure(text, text, text)])]),
         Section(
@@ -171,7 +174,7 @@ def test_the_same_report_is_the_same_bytes(evaluation: Evaluation, text: str) ->
 def test_a_plot_keeps_its_words_as_words() -> None:
     rows = [Dot(label="5 $ off & $more", value=0.25, low=0.2, high=0.3, accent=True)]
 
-    svg = to_svg(dot_panel("Recall@20", rows, unit=" ms"), prefix="p1")
+    svg = to_svg(dot_panel("Recall@20", rows, upright="model", unit=" ms"), prefix="p1")
 
     assert "5 $ off &amp; $more" in svg
     assert "0.250 ms" in svg
@@ -182,7 +185,9 @@ def test_a_plot_keeps_its_words_as_words() -> None:
 def test_a_plot_of_nothing_but_zeros_can_be_drawn() -> None:
     rows = [Dot(label="same", value=0.0, low=0.0, high=0.0)]
 
-    assert "+0.000" in to_svg(dot_panel("Difference", rows, signed=True), prefix="p1")
+    assert "+0.000" in to_svg(
+        dot_panel("Difference", rows, upright="metric", signed=True), prefix="p1"
+    )
 
 
 def test_an_interval_reads_as_value_and_both_ends() -> None:
@@ -238,12 +243,59 @@ def test_the_report_says_in_words_what_its_figures_stand_on(evaluation: Evaluati
     assert "at 1, 10, 20, 50, 100 shoppers, says shelfrank privacy curve" in sound
 
 
+def test_every_plot_says_what_stands_upright_and_the_words_are_in_the_picture(
+    evaluation: Evaluation,
+) -> None:
+    figures = [
+        drawing.figure
+        for section in evaluation_sections(evaluation)
+        for block in section.blocks
+        if isinstance(block, Drawings)
+        for drawing in block.panels
+    ]
+    named = {figure.axes[0].get_ylabel() for figure in figures}
+
+    assert named == {"model", "Recall", "NDCG@20", "metric"}
+    for figure in figures:
+        figure.canvas.draw()
+        words = figure.axes[0].yaxis.label.get_window_extent()
+        assert figure.bbox.x0 - 1 <= words.x0 < words.x1 <= figure.bbox.x1
+        # Above the axes, below the title.
+        assert figure.axes[0].bbox.y1 <= words.y0
+        assert words.y1 <= figure.texts[0].get_window_extent().y0
+
+
+def test_the_method_is_that_of_the_protocol(evaluation: Evaluation) -> None:
+    once, each = (
+        Page(
+            render(evaluation_sections(replace(evaluation, protocol=protocol)), title="Report")
+        ).text
+        for protocol in ("future", "next")
+    )
+
+    of_once = (
+        "All that followed and can be ranked",
+        "asked for once, at the cutoff",
+        "divides by the number of targets",
+        "as many targets as the list has room for",
+    )
+    of_each = ("Every item of every later moment", "asked for by itself", "a target of its own")
+    assert all(words in once and words not in each for words in of_once)
+    assert all(words in each and words not in once for words in of_each)
+
+
 def test_series_of_nothing_but_zeros_can_be_drawn() -> None:
     nothing = Series(label="model", figures=[Estimate(value=0.0, low=0.0, high=0.0)] * 3)
 
-    shaded = to_svg(shaded_panel("Recall", [nothing], axis="places"), prefix="p1")
+    shaded = to_svg(shaded_panel("Recall", [nothing], upright="Recall", axis="places"), prefix="p1")
     sliced = to_svg(
-        slice_panel("NDCG@20", [nothing], names=["head", "middle", "tail"], axis="popularity"),
+        slice_panel(
+            "Slices",
+            [nothing],
+            upright="NDCG@20",
+            names=["head", "middle", "tail"],
+            axis="popularity",
+        ),
         prefix="p2",
     )
 

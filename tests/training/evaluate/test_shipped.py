@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -12,10 +13,12 @@ from shelfrank.bundle.catalog import Catalog
 from shelfrank.errors import ModelMismatchError, UnknownPurposeError
 from shelfrank.types import ItemId
 from shelfrank_training.errors import PublishError
-from shelfrank_training.evaluate.folder import read_universe
+from shelfrank_training.evaluate.folder import read_provenance, read_universe
 from shelfrank_training.evaluate.histories import SourceEvent, keep_all, record
 from shelfrank_training.evaluate.shipped import open_shipped, rules_of
+from shelfrank_training.export.folder import model_files
 from shelfrank_training.publish.catalog import write_catalog
+from support import corner_shop
 from support.measuring import CUTOFF, write_measurable_folder
 from support.shopper import policy, policy_data, purpose_data, to_toml
 from support.tiny_model import ROWS
@@ -113,3 +116,35 @@ def test_a_policy_that_does_not_allow_ranking_cannot_be_measured() -> None:
 
     with pytest.raises(UnknownPurposeError):
         rules_of(policy(data), CATALOG)
+
+
+def test_a_model_is_asked_at_the_time_of_day_in_the_shops_zone(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    found = corner_shop.with_dayparts(corner_shop.aggregates())
+    files = model_files(
+        corner_shop.blend_by_daypart(),
+        corner_shop.exported_by_daypart(),
+        found,
+        corner_shop.ROWS,
+        policy=None,
+    )
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    zone = read_provenance(folder).zone
+    assert zone == ZoneInfo("Europe/Amsterdam")
+    universe, noon = read_universe(folder), datetime(2026, 7, 1, 11, tzinfo=UTC)
+    bread = universe.index[ItemId(corner_shop.BREAD)]
+
+    told, untold = (open_shipped(folder, universe, now=noon, zone=where) for where in (zone, None))
+
+    def scores(hour: int) -> list[float]:
+        return [
+            float(model([], now=noon.replace(hour=hour), in_visit=False)[bread])
+            for model in (told, untold)
+        ]
+
+    # Nine in the morning is eleven in Amsterdam; ten is noon.
+    assert scores(9)[0] > scores(10)[0]
+    assert scores(9)[1] == scores(10)[1]
+    assert (told.popularity(now=noon) == untold.popularity(now=noon)).all()

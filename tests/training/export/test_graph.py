@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from shelfrank.errors import ModelMismatchError
 from shelfrank.ranking.session import GraphInputs, Session
 from shelfrank_training.errors import ExportError, ParityError
 from shelfrank_training.export import converters
+from shelfrank_training.export.folder import golden
 from shelfrank_training.export.graph import (
     IR_VERSION,
     TOLERANCE,
@@ -31,7 +33,7 @@ from shelfrank_training.models.counts import PairCounts
 from shelfrank_training.models.parts import Affinity, Category, Next, Popularity, Repeat
 from shelfrank_training.publish.catalog import CatalogRow
 from support import corner_shop
-from support.corner_shop import DISLIKE, LIKE, PURCHASE, VIEW, question
+from support.corner_shop import BAG, BREAD, DISLIKE, LIKE, PURCHASE, VIEW, question
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -426,3 +428,79 @@ def test_a_part_that_has_no_converter_is_an_export_error() -> None:
 
     with pytest.raises(ExportError):
         convert(blend)
+
+
+# --- The time of day ---
+
+
+@cache
+def daypart_session() -> Session:
+    return Session(corner_shop.exported_by_daypart().model)
+
+
+@given(events=EVENTS, candidates=CANDIDATES, daypart=st.integers(-1, 3))
+def test_a_graph_that_reads_the_daypart_agrees_at_every_time_of_day(
+    events: Events, candidates: list[int], daypart: int
+) -> None:
+    asked = replace(question(events, candidates), daypart=np.array([daypart]))
+
+    assert_equal(asked, blend=corner_shop.blend_by_daypart(), graph=daypart_session())
+    got, plain = daypart_session().run(asked), session().run(asked)
+    assert (got.parts[:, 1:] == plain.parts[:, 1:]).all()
+    np.testing.assert_allclose(got.score, got.parts.sum(axis=1), atol=TOLERANCE, rtol=0)
+    if daypart < 0:
+        assert (got.parts == plain.parts).all()
+
+
+def test_the_daypart_moves_the_popularity_of_the_items_it_is_known_of() -> None:
+    asked = question([], range(N_ROWS))
+    usual = daypart_session().run(asked).parts[:, 0]
+    by_time = np.stack(
+        [
+            daypart_session().run(replace(asked, daypart=np.array([daypart]))).parts[:, 0]
+            for daypart in range(4)
+        ]
+    )
+
+    bread, bag = (corner_shop.blend().space_.item_ids.index(i) for i in (BREAD, BAG))
+    moved = by_time - usual
+    assert moved[:, bread].argmax() == 1
+    assert (moved[:, [bag, *range(N_ITEMS, N_ROWS)]] == 0).all()
+    assert (np.abs(moved) > 0.1).any(axis=1).all()
+
+
+def test_without_a_table_of_dayparts_the_graph_has_no_node_for_them() -> None:
+    def reads_daypart(model: bytes) -> bool:
+        return any("daypart" in node.input for node in onnx.load_from_string(model).graph.node)
+
+    assert reads_daypart(corner_shop.exported_by_daypart().model)
+    assert not reads_daypart(corner_shop.exported().model)
+
+
+def test_a_graph_that_reads_the_daypart_is_compared_at_every_one_and_passes_the_scan() -> None:
+    blend = corner_shop.blend_by_daypart()
+
+    asked = made_up_questions(blend, rng=np.random.default_rng(0))
+
+    for size, wanted in (((1, 12), range(4)), ((300, 1000), range(-1, 4))):
+        found = [
+            int(one.daypart[0])
+            for one in asked
+            if (one.event_item.size, one.candidate.size) == size
+        ]
+        assert sorted(found) == [*wanted]
+    info = ModelInfo.standard(
+        parts=blend.part_names, n_items=14, n_categories=6, tolerance=TOLERANCE
+    )
+    scan_model(corner_shop.exported_by_daypart().model, info)
+    cases = json.loads(golden(corner_shop.exported_by_daypart()))["cases"]
+    assert {case["inputs"]["daypart"][0] for case in cases} == {-1, 0, 1, 2, 3}
+
+
+def test_a_shop_whose_dayparts_are_all_of_items_that_were_left_out_exports() -> None:
+    left = replace(corner_shop.counts(), dayparts=np.zeros((N_ITEMS, 4)))
+
+    found = export(Blend().fit(left), rng=np.random.default_rng(1))
+
+    asked = replace(question([], range(N_ROWS)), daypart=np.array([2]))
+    assert (Session(found.model).run(asked).parts == session().run(asked).parts).all()

@@ -56,3 +56,20 @@ def test_levels_that_nobody_uses_are_not_stored() -> None:
 )
 def test_a_number_is_as_wide_as_it_must_be(count: int, dtype: type) -> None:
     assert unsigned(count) is dtype
+
+
+@given(numbers=st.one_of(NUMBERS, st.integers(0, 2**32)))
+def test_a_level_around_zero_is_near_and_zero_is_exact(numbers: list[float] | int) -> None:
+    if isinstance(numbers, int):
+        numbers = np.random.default_rng(numbers).normal(size=2000).tolist()
+    meant = np.array([*numbers, 0.0])
+
+    coded = Coded.around_zero(meant)
+
+    largest = float(np.abs(meant).max())
+    assert (coded.codes.dtype, coded.levels.dtype) == (np.uint8, np.float32)
+    assert coded.levels.size < N_CODES
+    assert coded.values[-1] == 0
+    assert (coded.values * meant >= 0).all()
+    assert np.abs(coded.values - meant).max() <= largest / 254 * 1.001
+    assert Coded.around_zero(np.zeros(5)).stored_bytes == 4

@@ -555,3 +555,86 @@ def test_weights_that_mean_nothing_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         Blend(weights=weights).fit(counts())
+
+
+# --- The time of day ---
+
+
+BY_DAYPART = replace(
+    SMALL,
+    # Of c nothing is published. a's evening is below the threshold of 20, and b's night.
+    dayparts=np.array([[60.0, 120.0, 60.0, 0.0], [0.0, 30.0, 40.0, 30.0], [0.0] * 4]),
+)
+
+
+def at(daypart: int) -> npt.NDArray[np.float64]:
+    asked = replace(question([], range(4)), daypart=np.array([daypart]))
+    part = Popularity(weight=2.0, daypart_shrink=5.0).fit(BY_DAYPART)
+    return part.part(HistoryReader().fit(BY_DAYPART).read(asked), asked)
+
+
+def test_popularity_at_a_time_of_day_is_popularity_times_its_shrunken_lift() -> None:
+    usual = at(-1)
+    # Shares of a daypart, of the items that are published in it: a has 240 shoppers, b has 100.
+    shares = [60 / 240, 150 / 340, 100 / 340, 30 / 100]
+
+    def lift(shoppers: float, expected: float) -> float:
+        return 2.0 * math.log((shoppers + 5) / (expected + 5))
+
+    wanted = np.array(
+        [
+            [lift(60, 240 * shares[0]), lift(19, 25), 0, 0],
+            [lift(120, 240 * shares[1]), lift(30, 100 * shares[1]), 0, 0],
+            [lift(60, 240 * shares[2]), lift(40, 100 * shares[2]), 0, 0],
+            # What is not published is at most 19, and of 72 expected that is few.
+            [lift(19, 72), lift(30, 100 * shares[3]), 0, 0],
+        ]
+    )
+    found = np.stack([at(daypart) for daypart in range(4)])
+    assert (found[:, 2:] == usual[2:]).all()
+    step = np.abs(wanted).max() / 254
+    np.testing.assert_allclose(found - usual, wanted, atol=step * 1.01, rtol=0)
+    assert (usual == part_of_small(Popularity(weight=2.0), -1)).all()
+    assert wanted[3, 0] < -1
+
+
+def part_of_small(part: Part, daypart: int) -> npt.NDArray[np.float64]:
+    asked = replace(question([], range(4)), daypart=np.array([daypart]))
+    return part.fit(SMALL).part(HistoryReader().fit(SMALL).read(asked), asked)
+
+
+@pytest.mark.parametrize("daypart", range(4))
+def test_without_published_dayparts_the_time_of_day_changes_nothing(daypart: int) -> None:
+    assert (part_of_small(Popularity(), daypart) == part_of_small(Popularity(), -1)).all()
+
+
+def test_an_item_that_is_rare_by_night_is_not_pushed_down_for_being_left_out() -> None:
+    # By night every item has a twentieth of its shoppers; only the popular one is published there.
+    shoppers = np.array([[50.0, 500.0, 250.0, 200.0], [0.0, 50.0, 25.0, 20.0]])
+    space = ItemSpace.of(("a", "b"), (None, None))
+    shop = replace(SMALL, space=space, item_weight=np.array([9.0, 1.0]), dayparts=shoppers)
+    part = Popularity().fit(shop)
+    asked = replace(question([], range(2)), daypart=np.array([0]))
+
+    night = part.part(HistoryReader().fit(shop).read(asked), asked)
+    usual = part.row_.values[:2]
+
+    np.testing.assert_allclose(night, usual, atol=0.02)
+
+
+def test_the_table_of_dayparts_is_read_by_item_and_daypart() -> None:
+    found = corner_shop.with_dayparts(corner_shop.aggregates())
+    space = corner_shop.counts().space
+
+    shop = Counts.of(found, space)
+
+    assert shop.dayparts is not None
+    told = {
+        (space.item_ids[item], daypart): shop.dayparts[item, daypart]
+        for item, daypart in zip(*np.nonzero(shop.dayparts), strict=True)
+    }
+    rows = found.table("dayparts").to_pylist()
+    assert told == {(row["item_id"], row["daypart"]): row["shoppers"] for row in rows}
+    assert counts().dayparts is None
+    assert Blend().fit(shop).reads_dayparts
+    assert not corner_shop.blend().reads_dayparts

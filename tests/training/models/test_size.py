@@ -223,3 +223,28 @@ def test_a_model_is_bounded_by_a_function_of_what_it_holds(n_items: int, n_categ
     )
 
     assert most - 32 * 1024 <= len(convert(blend)) <= most
+
+
+def test_a_model_by_the_time_of_day_is_bounded_too_and_every_daypart_is_a_byte_a_row() -> None:
+    counts = counts_of(2_000, 30, pairs_each=6)
+    rng = np.random.default_rng(1)
+    plain, by_daypart = (
+        quick().fit(replace(counts, dayparts=dayparts))
+        for dayparts in (None, rng.integers(20, 400, (2_000, 4)).astype(np.float64))
+    )
+    stored = [table(plain, *of).target.size for of in TABLES]
+
+    def most(*, has_dayparts: bool) -> int:
+        return most_bytes(
+            n_items=2_000,
+            n_categories=30,
+            n_pairs=sum(stored[:3]),
+            n_category_pairs=stored[3],
+            has_dayparts=has_dayparts,
+        )
+
+    assert 4 * 2_031 < takes(by_daypart) - takes(plain) <= 4 * 2_031 + 1024
+    assert len(convert(by_daypart)) > most(has_dayparts=True) - 32 * 1024
+    assert len(convert(by_daypart)) <= most(has_dayparts=True)
+    grown = len(convert(by_daypart)) - len(convert(plain))
+    assert grown - (takes(by_daypart) - takes(plain)) in range(2_000)

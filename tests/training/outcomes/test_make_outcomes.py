@@ -6,6 +6,7 @@ import runpy
 import tempfile
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import ibis
 import numpy as np
@@ -151,7 +152,10 @@ class Spy:
 
 ITEMS = {"a": "X", "b": "X", "c": "Y"}
 TEN = AggregateSettings(
-    min_shoppers=10, outcomes=Holdout(share=0.3, salt=SALT), holdout=Holdout(share=0.2)
+    min_shoppers=10,
+    outcomes=Holdout(share=0.3, salt=SALT),
+    holdout=Holdout(share=0.2),
+    zone=ZoneInfo("UTC"),
 )
 
 

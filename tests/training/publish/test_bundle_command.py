@@ -10,6 +10,7 @@ import pytest
 
 from shelfrank.bundle.archive import read_members, write_members
 from shelfrank_training.cli.main import run
+from support import corner_shop
 from support.home import policy
 from support.labels import edited
 from support.publisher import NOW, Forgery, Publisher
@@ -204,6 +205,20 @@ def test_a_bundle_that_its_own_policy_refuses_is_refused(place, capsys):
 
     assert verify("--at", NOW.isoformat()) == 1
     assert "at least 50 shoppers, the policy wants 51" in capsys.readouterr().err
+    assert verify("--at", NOW.isoformat(), "--allow-unprotected") == 0
+
+
+def test_the_hint_of_a_refused_red_label_names_the_option(place, capsys):
+    red = corner_shop.Label(min_shoppers=5, unprotected=True)
+    (place / "b.shelfrank").write_bytes(corner_shop.bundle_bytes(label=red))
+    (place / "keys" / "root.json").write_bytes(corner_shop.TRUST)
+
+    assert verify("--at", NOW.isoformat()) == 1
+
+    shown = capsys.readouterr().err
+    assert "unprotected" in shown
+    assert "hint: for research on public data, pass --allow-unprotected" in shown
+    assert "allow_unprotected" not in shown
     assert verify("--at", NOW.isoformat(), "--allow-unprotected") == 0
 
 

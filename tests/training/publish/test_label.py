@@ -380,3 +380,46 @@ def test_a_policy_that_its_own_bundle_does_not_keep_is_not_published(folder):
 def test_a_threshold_with_an_epsilon_cannot_be_written():
     with pytest.raises(PublishError, match="no words for the mechanism threshold"):
         made(facts(epsilon=0.1, delta=1e-6))
+
+
+# --- The time of day ---
+
+
+def by_daypart(rows):
+    table = replace(facts().tables["items"], rows=rows)
+    return facts(zone="Europe/Amsterdam", tables={**facts().tables, "dayparts": table})
+
+
+def words_on_dayparts(info):
+    label = made(info, model=replace(MODEL, inputs=("daypart",)))
+    return label["model"]["inputs_on_device"][0], label["main_parameters"]["en"][0]
+
+
+def test_that_a_model_reads_the_time_of_day_is_said_where_it_does():
+    told, ranks = words_on_dayparts(by_daypart(rows=5))
+
+    assert told == {
+        "input": "daypart",
+        "from": "the device's clock: night, morning, afternoon or evening",
+        "purpose": None,
+        "neutral": "-1, unknown",
+    }
+    assert ranks == "what many shoppers took lately at this time of the day"
+
+
+@pytest.mark.parametrize("info", [facts(), by_daypart(rows=0)], ids=["not counted", "no row"])
+def test_that_a_model_does_not_read_the_time_of_day_is_said_where_it_does_not(info):
+    told, ranks = words_on_dayparts(info)
+
+    assert told["from"] == "not read"
+    assert ranks == "what many shoppers took lately"
+
+
+def test_the_label_of_a_bundle_says_of_its_graph_whether_the_daypart_is_read():
+    for bundle, read in (
+        (corner_shop.bundle_bytes(), False),
+        (corner_shop.bundle_bytes(by_daypart=True), True),
+    ):
+        label = json.loads(read_members(bundle)["label.json"])
+        inputs = {entry["input"]: entry["from"] for entry in label["model"]["inputs_on_device"]}
+        assert (inputs["daypart"] != "not read") is read

@@ -12,6 +12,7 @@ import ibis
 import numpy as np
 import pyarrow as pa
 
+from shelfrank.types import DAYPARTS
 from shelfrank_training.aggregates.budget import Account, split_for
 from shelfrank_training.aggregates.contributions import (
     Bounds,
@@ -198,6 +199,7 @@ class Counting:
             max_visits=MAX_VISITS,
             max_distance=MAX_DISTANCE,
             half_life_days=settings.half_life_days,
+            zone=None if settings.zone is None else settings.zone.key,
             mechanism="threshold" if target is None else "gaussian_threshold",
             epsilon=None if target is None else target.epsilon,
             delta=None if target is None else target.delta,
@@ -249,7 +251,9 @@ class Counting:
             scope = find_scope(self.engine, self.events.table, settings)
             max_items = choose_max_items(settings, scope.n_events)
             contributions, n_items = _bound(self.engine, scope, self.catalog, settings, max_items)
-        publisher = Publisher(self.engine, settings, end=scope.end, progress=progress)
+        publisher = Publisher(
+            self.engine, settings, start=scope.start, end=scope.end, progress=progress
+        )
         shoppers = int(contributions.shopper.nunique().to_pyarrow().as_py())
         return _Result(
             tables=publisher.publish(contributions, self.catalog, n_items=n_items),
@@ -288,15 +292,16 @@ class Counting:
             made = release(exact, account, source)
         # Of the number with noise, since a refusal is seen, too.
         target.require_small_delta(made.shoppers)
+        tables = made.tables if settings.zone is None else made.tables | _no_dayparts()
         return _Result(
-            tables=made.tables,
+            tables=tables,
             start=None,
             end=end.replace(tzinfo=UTC),
             shoppers=made.shoppers,
             max_items=CHOOSING.widest,
             sensitive_events=None,
             totals=made.totals,
-            noise={name: account.of_table(name) for name in made.tables},
+            noise={name: account.of_table(name) for name in tables},
             bill=made.bill,
         )
 
@@ -347,6 +352,11 @@ def _no_outcomes() -> Published:
     return Published(rows=schema("outcomes").empty_table(), n_counted=0, max_rows_per_shopper=0)
 
 
+def _no_dayparts() -> dict[str, Published]:
+    """Return the table as it is with noise: asked for, and not released."""
+    return {"dayparts": Published(rows=schema("dayparts").empty_table(), n_counted=0)}
+
+
 def _max_rows(name: str, max_items: int) -> int:
     """Return how many rows of a table one shopper can change, without noise."""
     ordered_pairs = max_items * (max_items - 1)
@@ -355,6 +365,7 @@ def _max_rows(name: str, max_items: int) -> int:
         "category_pairs": ordered_pairs // 2,
         "next": 2 * ordered_pairs + max_items,  # one for each scope, and coming back to an item
         "category_next": 2 * ordered_pairs,
+        "dayparts": len(DAYPARTS) * max_items,
     }
     return bounds.get(name, max_items)
 
@@ -409,4 +420,6 @@ def _notes(read: Events, catalog: CatalogTable, settings: AggregateSettings) -> 
         notes.append("red: the catalog has no categories, so nothing could be filtered by them")
     elif settings.policy is None:
         notes.append("no policy given: only what the catalog marks as sensitive was kept out")
+    if settings.zone is not None and settings.epsilon is not None:
+        notes.append("with epsilon no dayparts are published: the time zone changes nothing")
     return tuple(notes)

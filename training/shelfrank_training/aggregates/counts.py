@@ -15,10 +15,13 @@ import ibis
 import pyarrow as pa
 from ibis import _ as this
 
+from shelfrank.types import HOURS_PER_DAYPART
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
-    from ibis.expr.types import Table
+    from ibis.expr.types import IntegerValue, Table, TimestampValue
 
 WEIGHT: Final = 1000
 """Weights are in 1/1000: this much for an event at the end of the range, or one step away."""
@@ -36,6 +39,7 @@ GAP_DAYS: Final = (3, 7, 14, 28, 56, 112, 224, 448)
 """Upper bounds of the buckets for gaps between purchases, from half a week to 15 months."""
 
 _DAY_MICROSECONDS: Final = 86_400_000_000
+_DAY_SECONDS: Final = 86_400
 
 
 def regroup(contributions: Table, groups: Table) -> Table:
@@ -250,6 +254,35 @@ def repeat_gaps(contributions: Table) -> Table:
             else_=ibis.null("int64"),
         ).cast("int64"),
     ).filter(this.gap_days.notnull())
+
+
+def dayparts(contributions: Table, offsets: Sequence[tuple[datetime, int]]) -> Table:
+    """Count the shoppers of each unit by the part of the day in which they took it.
+
+    Args:
+        contributions: shopper, unit, time.
+        offsets: see `shelfrank_training.zones.offsets`; from the first of the times on.
+
+    Returns:
+        unit, daypart (0 to 3, `shelfrank.types.DAYPARTS`), shoppers; a shopper counts once for a
+        unit and a daypart.
+    """
+    daypart = _daypart(contributions.time, offsets)
+    seen = contributions.select("shopper", "unit", daypart=daypart).distinct()
+    return seen.group_by("unit", "daypart").aggregate(shoppers=seen.count())
+
+
+def _daypart(time: TimestampValue, offsets: Sequence[tuple[datetime, int]]) -> IntegerValue:
+    latest_first = reversed(offsets)
+    ahead = ibis.cases(
+        *((time >= ibis.literal(since), seconds) for since, seconds in latest_first),
+        else_=offsets[0][1],
+    )
+    utc = time.hour().cast("int64") * 3600 + time.minute().cast("int64") * 60
+    # No zone is a day or more behind, so the sum is never negative; seconds matter, since before
+    # clocks were kept by the hour an offset had some.
+    local = utc + time.second().cast("int64") + ahead + _DAY_SECONDS
+    return local % _DAY_SECONDS // (HOURS_PER_DAYPART * 3600)
 
 
 def at_least(counted: Table, min_shoppers: int) -> Table:

@@ -129,6 +129,43 @@ def keep_items(items: Overlaps, total: int, *, k: int) -> Kept:
     return kept
 
 
+_FREE: Final = 3
+"""Dayparts among which a shopper who must have been somewhere can always have been elsewhere."""
+
+
+def keep_dayparts(unit: Ints, daypart: Ints, shoppers: Ints, sizes: Ints, *, k: int) -> Flags:
+    """Choose the rows about the time of day that may be published.
+
+    Whoever has a unit took it at some time of day. Were fewer shoppers in its published rows,
+    together, than have the unit, somebody would be in a row that is not: so it is all of a unit's
+    rows, or none. With all, each row that is left out may be anything from 0 to k - 1. With none,
+    those who are missing may have come in any of the dayparts; unless the shop has only two, where
+    a missing unit would prove both. There it must have both, and with one daypart nothing is told.
+
+    Args:
+        unit: shape (n_rows,), position of a unit; rows reach the threshold.
+        daypart: shape (n_rows,).
+        shoppers: shape (n_rows,).
+        sizes: shape (n_units,); shoppers who have the unit.
+        k: the threshold.
+
+    Returns:
+        shape (n_rows,); alike for all rows of a unit.
+    """
+    if k == 1:
+        return np.ones(unit.size, np.bool_)
+    n_open = np.unique(daypart).size
+    if n_open == 1:
+        return np.zeros(unit.size, np.bool_)
+    told = np.zeros(sizes.size, np.int64)
+    np.add.at(told, unit, shoppers)
+    kept = told >= sizes
+    if n_open < _FREE:
+        kept &= np.bincount(unit, minlength=sizes.size) == n_open
+    found: Flags = kept[unit]
+    return found
+
+
 def all_of(found: Overlaps) -> Kept:
     """Return everything, for rules to take away from."""
     return Kept(

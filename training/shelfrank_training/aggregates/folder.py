@@ -29,6 +29,7 @@ KEYS: Final[dict[str, tuple[str, ...]]] = {
     "pairs": ("item_id", "other_id"),
     "next": ("item_id", "next_item_id", "scope"),
     "repeats": ("item_id", "gap_days"),
+    "dayparts": ("item_id", "daypart"),
     "categories": ("category",),
     "category_pairs": ("category", "other"),
     "category_next": ("category", "next_category", "scope"),
@@ -36,6 +37,9 @@ KEYS: Final[dict[str, tuple[str, ...]]] = {
     "outcomes": ("half", "situation", "popularity", "next", "affinity", "category", "repeat"),
 }
 """The columns that identify a row, by table; the tables are sorted by them."""
+
+OPTIONAL: Final = ("dayparts",)
+"""Tables that a folder has only if they were asked for; where it has none, they have no row."""
 
 _NUMBERS: Final[dict[str, tuple[str, ...]]] = {
     "items": ("shoppers", "weight"),
@@ -51,7 +55,7 @@ def schema(table: str) -> pa.Schema:
 
     Text for ids, categories and scopes; int64 for everything else.
     """
-    numbered = KEYS[table] if table == "outcomes" else ("gap_days",)
+    numbered = KEYS[table] if table == "outcomes" else ("gap_days", "daypart")
     fields = [pa.field(key, pa.int64() if key in numbered else pa.string()) for key in KEYS[table]]
     numbers = _NUMBERS.get(table, ("shoppers",))
     return pa.schema([*fields, *(pa.field(name, pa.int64()) for name in numbers)])
@@ -62,7 +66,7 @@ class Aggregates:
 
     Args:
         info: what ``aggregates.json`` says.
-        tables: every table of `KEYS`, sorted by its key.
+        tables: every table of `KEYS`, sorted by its key; those of `OPTIONAL` may be missing.
         notes: what the person who ran it should know (thresholds, bad rows); not in the folder.
     """
 
@@ -71,7 +75,7 @@ class Aggregates:
     ) -> None:
         self.info = info
         self.notes = notes
-        self._tables = dict(tables)
+        self._tables = {name: schema(name).empty_table() for name in OPTIONAL} | dict(tables)
 
     def table(self, name: str) -> pa.Table:
         """Return a table by its name in `KEYS`; ids are text, numbers int64.
@@ -140,7 +144,8 @@ def read_aggregates(folder: Path) -> Aggregates:
         info = parse_info(found)
     except (KeyError, TypeError, ValueError, AttributeError):
         raise DataError(f"{path} is damaged", hint="aggregate again") from None
-    return Aggregates(info, {name: _read_table(folder, name, info) for name in KEYS})
+    there = [name for name in KEYS if name in info.tables or name not in OPTIONAL]
+    return Aggregates(info, {name: _read_table(folder, name, info) for name in there})
 
 
 def _read_table(folder: Path, name: str, info: AggregatesInfo) -> pa.Table:

@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 
 from shelfrank_training.aggregates import noise
-from shelfrank_training.aggregates.folder import KEYS, schema
+from shelfrank_training.aggregates.folder import KEYS, OPTIONAL, schema
 from shelfrank_training.aggregates.noise import UNIT
 from shelfrank_training.aggregates.portions import WHOLE_SHOPPERS
 from shelfrank_training.aggregates.publication import Published
@@ -52,7 +52,8 @@ class PrivateRelease:
     """What may leave.
 
     Attributes:
-        tables: a table for each name in `KEYS` but ``outcomes``; those not released are empty.
+        tables: a table for each name in `KEYS` but ``outcomes`` and what is optional; those not
+            released are empty.
         totals: what all shoppers count in a table, with noise, in shoppers.
         shoppers: how many there are, with noise.
         bill: what it costs.
@@ -107,7 +108,8 @@ def release(
     if of_categories is not None:
         tables |= of_categories.tables
         totals |= dict.fromkeys(("categories", "category_pairs"), of_categories.total)
-    empty = {name: schema(name).empty_table() for name in KEYS if name not in {*tables, "outcomes"}}
+    others = {*tables, *OPTIONAL, "outcomes"}
+    empty = {name: schema(name).empty_table() for name in KEYS if name not in others}
     return PrivateRelease(
         tables={
             name: Published(rows=rows, n_counted=rows.num_rows)

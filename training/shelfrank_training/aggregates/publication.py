@@ -15,10 +15,12 @@ from shelfrank_training.aggregates.withholding import (
     Shown,
     withhold_again,
     withhold_categories,
+    withhold_dayparts,
     withhold_items,
     withhold_next,
 )
 from shelfrank_training.events.engine import keep
+from shelfrank_training.zones import offsets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -71,16 +73,24 @@ class Publisher:
 
     Args:
         engine: where the contributions live.
-        settings: threshold and half-life.
-        end: naive, UTC; the end of the time range.
+        settings: threshold, half-life and time zone.
+        start: naive, UTC; the start of the time range.
+        end: naive, UTC; its end.
         progress: hears about the steps.
     """
 
     def __init__(
-        self, engine: Backend, settings: AggregateSettings, *, end: datetime, progress: Progress
+        self,
+        engine: Backend,
+        settings: AggregateSettings,
+        *,
+        start: datetime,
+        end: datetime,
+        progress: Progress,
     ) -> None:
         self._engine = engine
         self._settings = settings
+        self._start = start
         self._end = end
         self._progress = progress
         self._n_counted: dict[str, int] = {}
@@ -97,7 +107,7 @@ class Publisher:
                 threshold.
 
         Returns:
-            A table for each name in `KEYS`, but ``outcomes``.
+            A table for each name in `KEYS`, but ``outcomes``; ``dayparts`` with a time zone alone.
         """
         k = self._settings.min_shoppers
         total = int(contributions.shopper.nunique().to_pyarrow().as_py())
@@ -123,7 +133,18 @@ class Publisher:
         tables = ("items", "pairs", "next", "repeats")
         complete = replace(shown, following=_in_order([following, again]))
         published = self._publish(tables, complete, names)
+        published |= self._dayparts(units, items, names)
         return published | self._categories(units, catalog, shown, total)
+
+    def _dayparts(self, units: Table, items: pa.Table, names: pa.Array) -> dict[str, Published]:
+        """Count items by the time of day, where the shop's is known."""
+        if self._settings.zone is None:
+            return {}
+        clocks = offsets(self._settings.zone, self._start, self._end)
+        counted = self._count("dayparts", counts.dayparts(units, clocks))
+        found = withhold_dayparts(items, counted, k=self._settings.min_shoppers)
+        rows = _named("dayparts", found, names)
+        return {"dayparts": Published(rows=rows, n_counted=self._n_counted["dayparts"])}
 
     def _again(
         self, units: Table, catalog: CatalogTable, items: pa.Table, pairs: pa.Table
@@ -185,7 +206,7 @@ class Publisher:
             # The numbers of units order like their ids; so do the names of the scopes.
             order = [
                 column
-                for column in ("unit", "other", "next", "gap_days", "scope")
+                for column in ("unit", "other", "next", "gap_days", "daypart", "scope")
                 if column in kept.columns
             ]
             return large.order_by(order).to_pyarrow()

@@ -14,6 +14,7 @@ from shelfrank_training.events.holdout import Holdout
 if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
+    from zoneinfo import ZoneInfo
 
     from shelfrank.consent.policy import Policy
 
@@ -83,6 +84,7 @@ class AggregateSettings:
         ledger: counts the budget over releases; None counts nothing.
         max_items: items counted for one shopper; None takes the default for the number of events.
         half_life_days: after which an event counts half for popularity; at least 1.
+        zone: where the shop is, so that its time of day is known; None counts no dayparts.
         columns: what differs from the contract's column names, in either file.
         max_bad_rows: share of bad event rows in [0, 1] above which the run stops.
         overwrite: replace an older result.
@@ -99,6 +101,7 @@ class AggregateSettings:
     ledger: LedgerUse | None = None
     max_items: int | None = None
     half_life_days: int = HALF_LIFE_DAYS
+    zone: ZoneInfo | None = None
     columns: Columns = field(default_factory=Columns)
     max_bad_rows: float = 0.0
     overwrite: bool = False

@@ -89,6 +89,24 @@ def withhold_again(
     return _only(again, inside & (_column(again, "shoppers") <= explained[place]))
 
 
+def withhold_dayparts(items: pa.Table, dayparts: pa.Table, *, k: int) -> pa.Table:
+    """Return the rows about the time of day that may be published.
+
+    Args:
+        items: see `Shown`; those that are published.
+        dayparts: unit, daypart, shoppers; of these items.
+        k: the threshold.
+    """
+    kept = disclosure.keep_dayparts(
+        np.searchsorted(_column(items, "unit"), _column(dayparts, "unit")),
+        _column(dayparts, "daypart"),
+        _column(dayparts, "shoppers"),
+        _column(items, "shoppers"),
+        k=k,
+    )
+    return _only(dayparts, kept)
+
+
 def withhold_categories(
     shown: Shown, category: Ints, counted: Shown, *, total: int, k: int
 ) -> Shown:

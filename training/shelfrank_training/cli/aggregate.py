@@ -9,9 +9,18 @@ from typing import TYPE_CHECKING
 import click
 
 from shelfrank_training.cli import console
-from shelfrank_training.cli.options import clock_time, column_options, read_columns, read_policy
+from shelfrank_training.cli.options import (
+    clock_time,
+    read_columns,
+    read_policy,
+    source_arguments,
+    source_options,
+)
+from shelfrank_training.errors import DataError
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     from shelfrank_training.aggregates import Aggregates
 
 
@@ -30,9 +39,23 @@ def _parse_time(
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
+def _parse_zone(
+    context: click.Context,  # noqa: ARG001 - click's signature
+    parameter: click.Parameter,  # noqa: ARG001
+    value: str | None,
+) -> ZoneInfo | None:
+    if value is None:
+        return None
+    from shelfrank_training.zones import find_zone
+
+    try:
+        return find_zone(value)
+    except DataError as error:
+        raise click.BadParameter(str(error)) from None
+
+
 @click.command("aggregate")
-@click.argument("events", type=click.Path(path_type=Path))
-@click.argument("catalog", type=click.Path(path_type=Path))
+@source_arguments
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")
 @click.option(
     "--policy",
@@ -86,14 +109,13 @@ def _parse_time(
 @click.option(
     "--until", callback=_parse_time, metavar="TIME", help="Leave out events at this time or later."
 )
-@column_options
 @click.option(
-    "--max-bad-rows",
-    type=click.FloatRange(0, 1),
-    default=0.0,
-    show_default=True,
-    help="Share of bad event rows above which the run stops.",
+    "--zone",
+    callback=_parse_zone,
+    metavar="NAME",
+    help="Time zone of the shop, such as Europe/Amsterdam: count items by the time of day, too.",
 )
+@source_options
 @click.option("--force", is_flag=True, help="Replace aggregates that are there already.")
 @click.option("--json", "as_json", is_flag=True, help="Print aggregates.json to stdout.")
 def command(
@@ -111,6 +133,7 @@ def command(
     holdout: float,
     outcomes: float,
     until: datetime | None,
+    zone: ZoneInfo | None,
     mapped: tuple[str, ...],
     dropped: tuple[str, ...],
     max_bad_rows: float,
@@ -148,6 +171,7 @@ def command(
             now=clock_time(),
             yearly_epsilon=DEFAULT_YEARLY_EPSILON if yearly_epsilon is None else yearly_epsilon,
         ),
+        zone=zone,
         columns=read_columns(mapped, dropped),
         max_bad_rows=max_bad_rows,
         overwrite=force,

@@ -178,15 +178,22 @@ def verify(
     from shelfrank.bundle.files import read_bundle_file, read_root_file
     from shelfrank.bundle.verify import verify_bundle
     from shelfrank.consent.policy import Policy
+    from shelfrank.errors import LabelError
     from shelfrank_training.publish.describe import describe
     from shelfrank_training.publish.promises import check_promises
 
     data = read_bundle_file(file)
     bundle = verify_bundle(data, trust=read_root_file(trust), now=at or clock_time())
     policy = None if bundle.policy is None else Policy.parse(bundle.policy)
-    check_promises(
-        bundle.label, policy, bundle.catalog.categories, allow_unprotected=allow_unprotected
-    )
+    try:
+        check_promises(
+            bundle.label, policy, bundle.catalog.categories, allow_unprotected=allow_unprotected
+        )
+    except LabelError as error:
+        if error.term == "unprotected":
+            # The SDK names its argument; who reads this has an option.
+            error.hint = "for research on public data, pass --allow-unprotected"
+        raise
     if as_json:
         console.emit_json({"verified": True, **describe(data).to_json()})
     manifest = bundle.manifest

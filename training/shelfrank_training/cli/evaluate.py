@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from shelfrank_training.cli import console
-from shelfrank_training.cli.options import column_options, read_columns
+from shelfrank_training.cli.options import column_options, figures_options, read_columns
 from shelfrank_training.cli.outputs import check_writable, parse_cutoff, write_json
 
 if TYPE_CHECKING:
@@ -34,8 +34,7 @@ if TYPE_CHECKING:
     help="future: all that follows the cutoff at once; next: each later event by itself.",
 )
 @column_options
-@click.option("--json", "json_file", metavar="FILE", help="Write the figures; - for stdout.")
-@click.option("--report", type=click.Path(path_type=Path), help="Write one HTML file.")
+@figures_options
 def command(
     model: Path,
     events: Path,

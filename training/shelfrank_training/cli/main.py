@@ -28,7 +28,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "bundle": ("shelfrank_training.cli.bundle", "Make keys; build, sign, verify and show bundles."),
     "privacy": (
         "shelfrank_training.cli.privacy",
-        "Show what is promised about the shoppers behind a model.",
+        "Check what shoppers are asked; show what they are promised.",
     ),
     "demo": ("shelfrank_training.cli.demo", "The whole way on real data, with a report."),
 }

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import click
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from shelfrank.consent.policy import Policy
     from shelfrank_training.events import Columns
@@ -54,6 +54,57 @@ def column_options(command: Command) -> Command:
     )(command)
 
 
+def source_options(command: Command) -> Command:
+    """Add what every command that reads events takes: `column_options` and ``--max-bad-rows``."""
+    return column_options(
+        click.option(
+            "--max-bad-rows",
+            type=click.FloatRange(0, 1),
+            default=0.0,
+            show_default=True,
+            help="Share of bad event rows above which the run stops.",
+        )(command)
+    )
+
+
+def source_arguments(command: Command) -> Command:
+    """Add the arguments ``EVENTS CATALOG``."""
+    for name in ("catalog", "events"):
+        command = click.argument(name, type=click.Path(path_type=Path))(command)
+    return command
+
+
+def holdout_option(text: str) -> Callable[[Command], Command]:
+    """Return the option ``--holdout`` of commands that measure what they made themselves.
+
+    Args:
+        text: its help.
+    """
+    return click.option(
+        "--holdout",
+        type=click.FloatRange(0, 1, min_open=True, max_open=True),
+        default=0.2,
+        show_default=True,
+        metavar="SHARE",
+        help=text,
+    )
+
+
+def figures_options(command: Command) -> Command:
+    """Add ``--json`` and ``--report``, for figures."""
+    command = click.option(
+        "--report", type=click.Path(path_type=Path), help="Write one HTML file."
+    )(command)
+    return json_option(command)
+
+
+def json_option(command: Command) -> Command:
+    """Add ``--json FILE``, for figures."""
+    return click.option(
+        "--json", "json_file", metavar="FILE", help="Write the figures; - for stdout."
+    )(command)
+
+
 def read_columns(mapped: Sequence[str], dropped: Sequence[str]) -> Columns:
     """Turn the options of `column_options` into one value.
 
@@ -88,6 +139,20 @@ def read_policy(path: Path) -> Policy:
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from None
     return Policy.parse(data)
+
+
+def known_presets(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuse a law preset that does not exist: on the command line it is a slip.
+
+    Raises:
+        click.BadParameter: there is no such preset.
+    """
+    from shelfrank.consent.presets import preset_ids
+
+    for preset_id in value:
+        if preset_id not in preset_ids():
+            raise click.BadParameter(f"{preset_id!r} is not one of {', '.join(preset_ids())}")
+    return value
 
 
 def clock_time() -> datetime:

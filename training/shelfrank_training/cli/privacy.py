@@ -1,4 +1,4 @@
-"""``shelfrank privacy``: what a bundle promises about the shoppers behind it."""
+"""``shelfrank privacy``: what a policy asks of shoppers, and what a bundle promises them."""
 
 from __future__ import annotations
 
@@ -16,6 +16,22 @@ class Privacy(LazyGroup):
     """The commands on privacy."""
 
     commands_in: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "check": (
+            "shelfrank_training.cli.privacy_check",
+            "Judge a policy by every rule; exit 1 if one fails.",
+        ),
+        "presets": (
+            "shelfrank_training.cli.privacy_presets",
+            "Show what each law asks for, with source and evidence.",
+        ),
+        "inventory": (
+            "shelfrank_training.cli.privacy_inventory",
+            "List what is kept, why, how long, and what uses it.",
+        ),
+        "evidence": (
+            "shelfrank_training.cli.privacy_evidence",
+            "Gather policy, notices, label and tests for counsel.",
+        ),
         "label": (
             "shelfrank_training.cli.privacy_label",
             "Show a privacy label: five lines, then everything.",
@@ -29,4 +45,4 @@ class Privacy(LazyGroup):
 
 @click.group(cls=Privacy)
 def command() -> None:
-    """Show what is promised about the shoppers behind a model."""
+    """Check what shoppers are asked; show what they are promised."""

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 import click
 
 from shelfrank_training.cli import console
-from shelfrank_training.cli.options import column_options, read_columns, read_policy
+from shelfrank_training.cli.options import (
+    figures_options,
+    holdout_option,
+    read_columns,
+    read_policy,
+    source_arguments,
+    source_options,
+)
 from shelfrank_training.cli.outputs import check_writable, parse_cutoff, write_json
 
 if TYPE_CHECKING:
@@ -18,8 +25,7 @@ if TYPE_CHECKING:
 
 
 @click.command("curve")
-@click.argument("events", type=click.Path(path_type=Path))
-@click.argument("catalog", type=click.Path(path_type=Path))
+@source_arguments
 @click.option(
     "--cutoff",
     metavar="TIME",
@@ -68,14 +74,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Models for each other number of shoppers.",
 )
-@click.option(
-    "--holdout",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    default=0.2,
-    show_default=True,
-    metavar="SHARE",
-    help="Share of shoppers kept out of every model, to measure on.",
-)
+@holdout_option("Share of shoppers kept out of every model, to measure on.")
 @click.option(
     "--max-measured",
     type=click.IntRange(min=1),
@@ -90,16 +89,8 @@ if TYPE_CHECKING:
     show_default=True,
     help="Of resampling and intervals; noise has none.",
 )
-@column_options
-@click.option(
-    "--max-bad-rows",
-    type=click.FloatRange(0, 1),
-    default=0.0,
-    show_default=True,
-    help="Share of bad event rows above which the run stops.",
-)
-@click.option("--json", "json_file", metavar="FILE", help="Write the figures; - for stdout.")
-@click.option("--report", type=click.Path(path_type=Path), help="Write one HTML file.")
+@source_options
+@figures_options
 def command(
     *,
     events: Path,

@@ -81,7 +81,7 @@ def command(
     console.table(f"Model in {out}", ["what", "value"], rows)
     if trained.decisions:
         console.table("Weights of the parts", ["", *_SITUATIONS], list(_weights(trained)))
-    console.table("What the bundle takes", ["what", "bytes"], list(_takes(trained)))
+    console.table("What the bundle takes", ["what", "bytes"], list(_takes(trained, size_limit)))
 
 
 _SITUATIONS: Final = ("no history", "a visit starts", "in a visit")
@@ -98,8 +98,8 @@ def _weights(trained: Trained) -> Iterator[tuple[str, ...]]:
         yield name, *(f"{decision.weights[number]:.2f}" for decision in decisions)
 
 
-def _takes(trained: Trained) -> Iterator[tuple[str, str]]:
-    from shelfrank_training.limit import REST_BYTES, SHIPPED, bundle_bytes
+def _takes(trained: Trained, size_limit: int | None) -> Iterator[tuple[str, str]]:
+    from shelfrank_training.limit import REST_BYTES, SHIPPED, SLICES_BYTES, bundle_bytes
     from shelfrank_training.models.size import part_bytes
 
     graph = len(trained.exported.model)
@@ -110,4 +110,7 @@ def _takes(trained: Trained) -> Iterator[tuple[str, str]]:
     for name in SHIPPED[1:]:
         yield name, f"{len(trained.files.get(name, b'')):,}"
     yield "room for manifest, signatures and the like", f"{REST_BYTES:,}"
-    yield "bundle, at most", f"{bundle_bytes(trained.files):,}"
+    most = bundle_bytes(trained.files)
+    yield "bundle, at most, with no slices in its model card", f"{most:,}"
+    whole = most + SLICES_BYTES
+    yield "bundle, at most", f"{whole if size_limit is None else min(whole, size_limit):,}"

@@ -167,11 +167,13 @@ def _weight(demo: Demo) -> Section:
     size_panel = dot_panel(
         "Size of the bundle's files, kB",
         [Dot(label=name, value=size, low=0.0, high=size) for size, name in sizes[:6]],
+        upright="file",
     )
     median, low, high = (demo.times.quantile(share) for share in (0.5, 0.05, 0.95))
     time_panel = dot_panel(
         "Time of one ranking, ms",
         [Dot(label="call to page", value=median, low=low, high=high, accent=True)],
+        upright="what is timed",
     )
     return Section(
         "Size and time",

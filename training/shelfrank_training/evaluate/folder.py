@@ -14,9 +14,11 @@ from shelfrank.types import ItemId
 from shelfrank_training.errors import DataError
 from shelfrank_training.evaluate.protocol import Universe
 from shelfrank_training.events import Holdout
+from shelfrank_training.zones import find_zone
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from zoneinfo import ZoneInfo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +31,7 @@ class Provenance:
         min_shoppers: how many shoppers each published statistic covers at least.
         max_items: contribution bound, items a shopper.
         epsilon: of differential privacy, or None without.
+        zone: of the shop, where its time of day is known; None otherwise.
     """
 
     holdout: Holdout
@@ -36,13 +39,14 @@ class Provenance:
     min_shoppers: int
     max_items: int
     epsilon: float | None
+    zone: ZoneInfo | None = None
 
     @classmethod
     def parse(cls, data: bytes) -> Provenance:
         """Parse ``model.json``.
 
         Raises:
-            DataError: it is no JSON, or something is missing.
+            DataError: it is no JSON, something is missing, or this machine does not know the zone.
         """
         try:
             raw = json.loads(data)
@@ -52,6 +56,7 @@ class Provenance:
                 min_shoppers=int(raw["min_shoppers"]),
                 max_items=int(raw["max_items"]),
                 epsilon=None if raw.get("epsilon") is None else float(raw["epsilon"]),
+                zone=None if raw.get("zone") is None else find_zone(str(raw["zone"])),
             )
         except (ValueError, TypeError, KeyError) as error:
             raise DataError(

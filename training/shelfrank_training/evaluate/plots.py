@@ -1,11 +1,11 @@
-"""Plots for reports: dots with intervals, in the colours of the page they stand in."""
+"""Plots of figures side by side: dots with intervals, in the colours of the page."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from io import StringIO
 from typing import TYPE_CHECKING, Final
+
+from shelfrank_training.evaluate.panel import ACCENT, INK, MUTED, RULE, panel, rule, ticks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -13,32 +13,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Colours that nobody picks by accident: each becomes a variable of the page's style sheet, so that
-# one drawing serves light and dark screens.
-INK: Final = "#0a0a01"
-MUTED: Final = "#0a0a02"
-ACCENT: Final = "#0a0a03"
-RULE: Final = "#0a0a04"
-SECOND: Final = "#0a0a05"
-THIRD: Final = "#0a0a06"
-_VARIABLES: Final = {
-    INK: "--ink",
-    MUTED: "--muted",
-    ACCENT: "--accent",
-    RULE: "--rule",
-    SECOND: "--second",
-    THIRD: "--third",
-}
-
-# A panel is as wide as a phone; wider screens put several side by side. Inches; 1 in = 72 SVG
-# units.
-_WIDTH: Final = 4.8
+# Inches.
 _ROW: Final = 0.34
 _HEAD_AND_FOOT: Final = 0.78
 _LABELS: Final = 0.34
 _RIGHT: Final = 0.97
 _DOT: Final = 7.0
-_TEXT: Final = 11.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,30 +40,26 @@ class Dot:
     accent: bool = False
 
 
-def dot_panel(title: str, rows: Sequence[Dot], *, unit: str = "", signed: bool = False) -> Figure:
+def dot_panel(
+    title: str, rows: Sequence[Dot], *, upright: str, unit: str = "", signed: bool = False
+) -> Figure:
     """Draw a dot with its interval for each row, the first row on top.
 
     Args:
         title: what is measured.
         rows: at least one.
+        upright: what the rows are, above their labels.
         unit: written behind each number.
         signed: differences: zero is marked in the middle of the picture, numbers carry a sign.
             Otherwise the axis starts at zero.
     """
-    from matplotlib import rc_context
-    from matplotlib.figure import Figure
-
-    with rc_context({"font.size": _TEXT, "text.parse_math": False}):
-        height = _HEAD_AND_FOOT + _ROW * len(rows)
-        figure = Figure(figsize=(_WIDTH, height))
-        axes = figure.add_axes(
-            (_LABELS, 0.36 / height, _RIGHT - _LABELS, (height - _HEAD_AND_FOOT) / height)
-        )
+    height = _HEAD_AND_FOOT + _ROW * len(rows)
+    box = (_LABELS, 0.36 / height, _RIGHT - _LABELS, (height - _HEAD_AND_FOOT) / height)
+    with panel(title, upright=upright, height=height, box=box) as (figure, axes):
         for at, row in enumerate(rows):
             _draw(axes, row, at, text=_written(row.value, signed=signed) + unit)
         _scale(axes, rows, signed=signed)
         _dress(axes, [row.label for row in rows])
-        figure.text(0.0, 1.0, title, color=INK, weight="bold", va="top", size=_TEXT + 1)
     return figure
 
 
@@ -120,42 +96,6 @@ def _dress(axes: Axes, labels: Sequence[str]) -> None:
     axes.set_ylim(len(labels) - 0.45, -0.55)
     axes.set_yticks(range(len(labels)), labels, color=INK)
     axes.locator_params(axis="x", nbins=4)
-    axes.tick_params(axis="x", colors=MUTED, length=0, labelsize=_TEXT - 1.5, pad=5)
+    ticks(axes, "x")
     axes.tick_params(axis="y", length=0, pad=6)
-    axes.grid(axis="x", color=RULE, linewidth=0.8)
-    axes.set_axisbelow(True)
-    for side in axes.spines.values():
-        side.set_visible(False)
-
-
-def to_svg(figure: Figure, *, prefix: str) -> str:
-    """Return a drawing as an ``<svg>`` element that can stand in a page.
-
-    Args:
-        figure: drawn with the colours of this module, or any others.
-        prefix: put before every id, so that drawings on one page do not share any; letters and
-            digits.
-
-    Returns:
-        Text, not outlines: it can be searched, copied and read aloud. The same drawing gives the
-        same bytes.
-    """
-    from matplotlib import rc_context
-
-    out = StringIO()
-    with rc_context({"svg.fonttype": "none", "svg.hashsalt": prefix}):
-        figure.savefig(
-            out,
-            format="svg",
-            transparent=True,
-            metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")),
-        )
-    svg = out.getvalue()
-    svg = svg[svg.index("<svg") :].strip()
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r'(\bid="|xlink:href="#|url\(#)', rf"\g<1>{prefix}-", svg)
-    # The page chooses the family; matplotlib's own list would fall back to a serif without DejaVu.
-    svg = re.sub(r"(font: [^;\"]*?\d+(?:\.\d+)?px) [^;\"]*", r"\1 var(--sans)", svg)
-    for colour, variable in _VARIABLES.items():
-        svg = svg.replace(colour, f"var({variable})")
-    return svg
+    rule(axes, "x")

@@ -12,7 +12,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Final, TypeAlias, assert_never
 
 from shelfrank_training.errors import DataError
-from shelfrank_training.evaluate.plots import to_svg
+from shelfrank_training.evaluate.panel import to_svg
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -112,7 +112,7 @@ class Drawing:
     """One picture.
 
     Attributes:
-        figure: a matplotlib figure; the colours of `plots` follow the page.
+        figure: a matplotlib figure; the colours of `panel` follow the page.
         alt: what it shows, for those who cannot see it.
     """
 

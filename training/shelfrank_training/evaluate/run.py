@@ -84,7 +84,9 @@ def evaluate(
     with progress.stage("open the model as a device does"):
         provenance = read_provenance(model)
         universe = read_universe(model)
-        shipped = open_shipped(model, universe, now=settings.cutoff)
+        # One ranking for all that comes later is asked at no time of day.
+        zone = provenance.zone if settings.protocol == "next" else None
+        shipped = open_shipped(model, universe, now=settings.cutoff, zone=zone)
     tally = Tally(
         universe,
         {

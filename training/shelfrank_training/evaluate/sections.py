@@ -30,14 +30,29 @@ if TYPE_CHECKING:
 
     from shelfrank_training.evaluate.bootstrap import Estimate
     from shelfrank_training.evaluate.evaluation import Evaluation
+    from shelfrank_training.evaluate.protocol import ProtocolName
     from shelfrank_training.evaluate.results import Slice
     from shelfrank_training.evaluate.slices import Cut
     from shelfrank_training.evaluate.tally import Scope
 
 _SCOPE_NAMES: Final[dict[Scope, str]] = {"all": "All targets", "new": "New items"}
-_SCOPE_TEXTS: Final[dict[Scope, str]] = {
-    "all": "All that followed and can be ranked counts, what the shopper had before included.",
-    "new": "Only items that the history does not name, ranked among such items.",
+_SCOPE_TEXTS: Final[dict[ProtocolName, dict[Scope, str]]] = {
+    "future": {
+        "all": "All that followed and can be ranked counts, what the shopper had before included.",
+        "new": "Only items that the history does not name, ranked among such items.",
+    },
+    "next": {
+        "all": "Every item of every later moment counts, what the shopper had before included.",
+        "new": "Only items that the history up to that moment does not name, ranked among such "
+        "items.",
+    },
+}
+_ASKED: Final[dict[ProtocolName, str]] = {
+    "future": "Each shopper was asked for once, at the cutoff. Recall divides by the number of "
+    "targets; the ideal of NDCG holds as many targets as the list has room for.",
+    "next": "Each later moment was asked for by itself, from the events before it, and each of its "
+    "items is a target of its own: Recall is the share of them in their list, NDCG and MRR say how "
+    "far up.",
 }
 CUT_NAMES: Final[dict[Cut, str]] = {
     "history": "items in the history",
@@ -140,7 +155,11 @@ def _plots(evaluation: Evaluation, scope: Scope) -> Section:
     count = f"{evaluation.results.shoppers[scope]:,} shoppers"
     caption = f"{_READING} A shade is the same interval along a line. {count}; {evaluation.bounds}."
     return Section(
-        _SCOPE_NAMES[scope], [Prose(_SCOPE_TEXTS[scope]), Drawings(panels=panels, caption=caption)]
+        _SCOPE_NAMES[scope],
+        [
+            Prose(_SCOPE_TEXTS[evaluation.protocol][scope]),
+            Drawings(panels=panels, caption=caption),
+        ],
     )
 
 
@@ -161,7 +180,9 @@ def _dots(evaluation: Evaluation, scope: Scope, metric: str) -> Drawing:
         f"{model_name(model)} {with_interval(scopes[scope][metric])}"
         for model, scopes in models.items()
     )
-    return Drawing(dot_panel(metric_name(metric), rows), f"{metric_name(metric)}: {told}")
+    return Drawing(
+        dot_panel(metric_name(metric), rows, upright="model"), f"{metric_name(metric)}: {told}"
+    )
 
 
 def _recall_by_k(evaluation: Evaluation, scope: Scope) -> Drawing:
@@ -172,7 +193,7 @@ def _recall_by_k(evaluation: Evaluation, scope: Scope) -> Drawing:
         f"{model_name(model)} {of[0].value:.3f} at 1, {of[-1].value:.3f} at {len(of)}"
         for model, of in curves.items()
     )
-    return Drawing(shaded_panel(title, lines, axis="places"), f"{title}: {told}")
+    return Drawing(shaded_panel(title, lines, upright="Recall", axis="places"), f"{title}: {told}")
 
 
 def _slices(evaluation: Evaluation) -> Section:
@@ -215,7 +236,8 @@ def _sliced(cut: Cut, scope: Scope, slices: Sequence[Slice]) -> Drawing:
         )
         for one in slices
     )
-    return Drawing(slice_panel(title, lines, names=names, axis=CUT_NAMES[cut]), f"{title}: {told}")
+    figure = slice_panel(title, lines, upright=metric_name(_MAIN), names=names, axis=CUT_NAMES[cut])
+    return Drawing(figure, f"{title}: {told}")
 
 
 def _tick(name: str) -> str:
@@ -295,7 +317,7 @@ def _difference(scope: Scope, other: str, figures: dict[str, Estimate]) -> Drawi
         f"{metric_name(name)} {with_interval(figure, signed=True)}"
         for name, figure in shown.items()
     )
-    return Drawing(dot_panel(title, dots, signed=True), f"{title}: {told}")
+    return Drawing(dot_panel(title, dots, upright="metric", signed=True), f"{title}: {told}")
 
 
 def _figures(evaluation: Evaluation) -> Section:
@@ -333,17 +355,15 @@ def _method(evaluation: Evaluation) -> Iterator[Block]:
     )
     yield Prose(
         "Popularity is the aggregates' recency-weighted popularity, the same for everyone. "
-        "Personal frequency counts how often the history names an item. Recall divides by the "
-        "number of targets; the ideal of NDCG holds as many targets as the list has room for. "
-        "Coverage is the share of the universe that any list shows."
+        "Personal frequency counts how often the history names an item. Coverage is the share of "
+        "the universe that any list shows."
     )
+    yield Prose(_ASKED[evaluation.protocol])
     yield Prose(
         "Only figures of a model with min_shoppers of 20 or more count as made from aggregates. "
         f"What a threshold costs on this data, at {', '.join(map(str, THRESHOLDS))} shoppers, says "
         "shelfrank privacy curve."
     )
-    if evaluation.protocol == "next":
-        yield Prose("Each later event was asked for by itself, from the events before it.")
 
 
 def _facts(evaluation: Evaluation) -> Sequence[tuple[str, str]]:

@@ -5,7 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from shelfrank_training.evaluate.plots import ACCENT, INK, MUTED, RULE, SECOND, THIRD
+from shelfrank_training.evaluate.panel import (
+    ACCENT,
+    MUTED,
+    RULE,
+    SECOND,
+    SMALL,
+    THIRD,
+    legend,
+    panel,
+    rule,
+    ticks,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,14 +32,8 @@ COLOURS: Final = (ACCENT, MUTED, SECOND, THIRD)
 MARKERS: Final = "osD^"
 """One for each model, so that nobody needs the colours."""
 
-# As wide as the other panels of a page; inches.
-_WIDTH: Final = 4.8
-_HEIGHT: Final = 3.5
-_TEXT: Final = 11.0
-_LEFT: Final = 0.1
-_RIGHT: Final = 0.98
-_TOP: Final = 0.88
-_BOTTOM: Final = 0.26
+_HEIGHT: Final = 3.5  # inches
+_BOX: Final = (0.1, 0.26, 0.88, 0.62)
 _LINE: Final = 2.0
 _INTERVAL: Final = 1.4
 _MARKER: Final = 5.5
@@ -53,16 +58,17 @@ class Series:
     figures: Sequence[Estimate]
 
 
-def shaded_panel(title: str, lines: Sequence[Series], *, axis: str) -> Figure:
+def shaded_panel(title: str, lines: Sequence[Series], *, upright: str, axis: str) -> Figure:
     """Draw figures at 1, 2, 3 …, with their intervals as shades.
 
     Args:
         title: what is measured.
         lines: at least one, at most as many as `COLOURS`; equally long.
+        upright: name of the vertical axis.
         axis: name of the horizontal axis.
     """
     n = len(lines[0].figures)
-    ticks = [(at, f"{at}") for at in (1, *range(5, n + 1, 5)) if at <= n]
+    marks = [(at, f"{at}") for at in (1, *range(5, n + 1, 5)) if at <= n]
 
     def draw(axes: Axes) -> None:
         x = range(1, n + 1)
@@ -74,19 +80,22 @@ def shaded_panel(title: str, lines: Sequence[Series], *, axis: str) -> Figure:
             axes.plot(x, y, color=COLOURS[at], linewidth=_LINE, label=line.label)
         axes.set_xlim(0.5, n + 0.5)
 
-    return _panel(title, lines, draw, ticks=ticks, axis=axis)
+    return _panel(title, lines, draw, upright=upright, marks=marks, axis=axis)
 
 
-def slice_panel(title: str, lines: Sequence[Series], *, names: Sequence[str], axis: str) -> Figure:
+def slice_panel(
+    title: str, lines: Sequence[Series], *, upright: str, names: Sequence[str], axis: str
+) -> Figure:
     """Draw figures of slices beside each other, with their intervals as strokes.
 
     Args:
         title: what is measured.
         lines: at least one, at most as many as `COLOURS`.
+        upright: name of the vertical axis.
         names: of the slices, as many as each line has figures.
         axis: what the slices are cut by.
     """
-    ticks = list(enumerate(names))
+    marks = list(enumerate(names))
 
     def draw(axes: Axes) -> None:
         middle = (len(lines) - 1) / 2
@@ -112,7 +121,7 @@ def slice_panel(title: str, lines: Sequence[Series], *, names: Sequence[str], ax
             )
         axes.set_xlim(-0.4, len(names) - 0.6)
 
-    return _panel(title, lines, draw, ticks=ticks, axis=axis)
+    return _panel(title, lines, draw, upright=upright, marks=marks, axis=axis)
 
 
 def _on_top_last(lines: Sequence[Series]) -> list[tuple[int, Series]]:
@@ -125,40 +134,20 @@ def _panel(
     lines: Sequence[Series],
     draw: Callable[[Axes], None],
     *,
-    ticks: Sequence[tuple[int, str]],
+    upright: str,
+    marks: Sequence[tuple[int, str]],
     axis: str,
 ) -> Figure:
-    from matplotlib import rc_context
-    from matplotlib.figure import Figure
-
-    with rc_context({"font.size": _TEXT, "text.parse_math": False}):
-        figure = Figure(figsize=(_WIDTH, _HEIGHT))
-        axes = figure.add_axes((_LEFT, _BOTTOM, _RIGHT - _LEFT, _TOP - _BOTTOM))
+    with panel(title, upright=upright, height=_HEIGHT, box=_BOX) as (figure, axes):
         draw(axes)
         highest = max(of.high for line in lines for of in line.figures)
         axes.set_ylim(0, highest * _AIR or 1.0)
-        axes.set_xticks([place for place, _ in ticks], [name for _, name in ticks])
-        axes.set_xlabel(axis, color=MUTED, size=_TEXT - 1.5, labelpad=6)
+        axes.set_xticks([place for place, _ in marks], [name for _, name in marks])
+        axes.set_xlabel(axis, color=MUTED, size=SMALL, labelpad=6)
         axes.locator_params(axis="y", nbins=5)
-        axes.tick_params(axis="both", colors=MUTED, length=0, labelsize=_TEXT - 1.5, pad=5)
-        axes.grid(axis="y", color=RULE, linewidth=0.8)
-        axes.set_axisbelow(True)
-        for side in axes.spines.values():
-            side.set_visible(False)
+        ticks(axes, "both")
+        rule(axes, "y")
         axes.axhline(0, color=RULE, linewidth=1.0)
-        figure.text(0.0, 1.0, title, color=INK, weight="bold", va="top", size=_TEXT + 1)
         drawn = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
-        figure.legend(
-            [drawn[line.label] for line in lines],
-            [line.label for line in lines],
-            loc="lower left",
-            bbox_to_anchor=(0.0, 0.0),
-            ncols=len(lines),
-            frameon=False,
-            fontsize=_TEXT - 1.5,
-            labelcolor=INK,
-            borderaxespad=0.0,
-            handlelength=1.6,
-            columnspacing=1.4,
-        )
+        legend(figure, [drawn[line.label] for line in lines], columns=len(lines), gap=1.4)
     return figure

@@ -16,11 +16,13 @@ from shelfrank.consent.policy import Policy
 from shelfrank.types import RANK_PURPOSE
 from shelfrank_training.evaluate.histories import DeviceRules, keep_all
 from shelfrank_training.publish.build import throwaway
+from shelfrank_training.zones import daypart_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
+    from zoneinfo import ZoneInfo
 
     import numpy.typing as npt
 
@@ -38,6 +40,7 @@ class Shipped:
         universe: the items that compete; those the bundle does not hold are never ranked.
         rules: what a device with this bundle does to histories.
         measured: see `measured_files`.
+        zone: where the devices are; None: their time of day is not known.
     """
 
     def __init__(
@@ -46,12 +49,15 @@ class Shipped:
         universe: Universe,
         rules: DeviceRules,
         measured: Mapping[str, str],
+        *,
+        zone: ZoneInfo | None = None,
     ) -> None:
         found = [ranker.catalog.index_of(item_id) for item_id in universe.item_ids]
         self.rules = rules
         self.measured = measured
         self.n_missing = found.count(None)
         self._ranker = ranker
+        self._zone = zone
         self._rows = np.flatnonzero([idx is not None for idx in found])
         self._candidates = np.array([idx for idx in found if idx is not None], dtype=np.int64)
         self._n_items = universe.n_items
@@ -66,7 +72,11 @@ class Shipped:
     ) -> npt.NDArray[np.float64]:
         """Score the universe as the device would at `now`."""
         asked = self._ranker.scores(
-            history, now=now, candidates=self._candidates, in_visit=in_visit
+            history,
+            now=now,
+            candidates=self._candidates,
+            in_visit=in_visit,
+            daypart=None if self._zone is None else daypart_at(now, self._zone),
         )
         return self._in_universe(asked.score)
 
@@ -91,13 +101,16 @@ class Shipped:
         return scores
 
 
-def open_shipped(model: Path, universe: Universe, *, now: datetime) -> Shipped:
+def open_shipped(
+    model: Path, universe: Universe, *, now: datetime, zone: ZoneInfo | None = None
+) -> Shipped:
     """Open a model folder as a device does, to score a universe.
 
     Args:
         model: folder written by ``shelfrank train``.
         universe: the items that compete.
         now: when the bundle is issued and verified; the cutoff, so that nothing depends on today.
+        zone: where the devices are, if their time of day is to count.
 
     Raises:
         BundleError: a device would not accept the model.
@@ -107,7 +120,7 @@ def open_shipped(model: Path, universe: Universe, *, now: datetime) -> Shipped:
     bundle = _verified(model, now)
     ranker, policy = _opened(bundle)
     rules = keep_all() if policy is None else rules_of(policy, ranker.catalog)
-    return Shipped(ranker, universe, rules, measured_files(bundle))
+    return Shipped(ranker, universe, rules, measured_files(bundle), zone=zone)
 
 
 def open_model(model: Path, *, now: datetime) -> tuple[Ranker, Policy | None]:

@@ -52,7 +52,10 @@ _STATE: Final = {
 }
 
 _READS: Final = ("event_item", "event_kind", "event_age_days", "event_visit")
-_PART_INPUTS: Final = ("candidate", "event_item", "event_kind", "event_visit", "event_rank")
+_PART_INPUTS: Final = (
+    *("candidate", "event_item", "event_kind", "event_visit", "event_rank"),
+    "daypart",
+)
 
 # Larger than any visit number or kind, so that item, visit and kind pack into one int64 without
 # collision: 2**40 items-and-visits leave room for 100,000 visits with ten million items.
@@ -185,8 +188,19 @@ def _part_call(scope: Any, operator: Any, container: Any) -> _Call:
 
 def _convert_popularity(scope: Any, operator: Any, container: Any) -> None:
     call = _part_call(scope, operator, container)
-    row = call.write.coded("row", call.estimator.row_)
-    call.write.into(call.outputs[0], "GatherElements", row, call.input["candidate"], axis=0)
+    write, part, candidate = call.write, call.estimator, call.input["candidate"]
+    row = write.coded("row", part.row_)
+    if part.daypart_ is None:
+        write.into(call.outputs[0], "GatherElements", row, candidate, axis=0)
+        return
+    daypart = call.input["daypart"]
+    # One after the other: the rows at night, in the morning ...; asked at any, told where known.
+    asked = write.node("Max", daypart, write.integers("night", 0))
+    start = write.node("Mul", asked, write.integers("rows", part.n_rows_))
+    added = write.pick(write.coded("daypart", part.daypart_), write.node("Add", candidate, start))
+    known = write.to_float(write.node("Greater", daypart, write.integers("unknown", -1)))
+    added = write.node("Mul", added, known)
+    write.into(call.outputs[0], "Add", write.pick(row, candidate), added)
 
 
 def _convert_next(scope: Any, operator: Any, container: Any) -> None:

@@ -110,6 +110,7 @@ def describe(blend: Blend, exported: Exported, aggregates: Aggregates) -> dict[s
         "time_range": info.to_json()["time_range"],
         "min_shoppers": info.min_shoppers,
         "max_items": info.max_items,
+        "zone": info.zone,
         "epsilon": info.epsilon,
         "delta": info.delta,
         "parity": {"difference": exported.difference, "questions": len(exported.probes)},

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from shelfrank.ranking.session import GraphInputs, Session
+from shelfrank.types import DAYPARTS
 from shelfrank_training.errors import ExportError, ParityError
 from shelfrank_training.export.writer import OPSET
 from shelfrank_training.models.blend import N_SITUATIONS
@@ -115,6 +116,9 @@ _SIZES: Final = ((0, 0), (0, 50), (5, 0), (1, 1), (20, 60), (300, 1000))
 _ORDINARY: Final = 2
 """The last of them, in which every part says something."""
 
+# A list that is asked at each daypart: the bundle holds the answers, so it is short.
+_FEW_CANDIDATES: Final = 12
+
 _VISITS: Final = 12
 _OLDEST_DAYS: Final = 400.0
 
@@ -123,19 +127,28 @@ def made_up_questions(blend: Blend, *, rng: np.random.Generator) -> tuple[GraphI
     """Return questions over random rows: every kind, category rows and the unknown row included.
 
     Where the weights depend on the situation, ordinary and long histories are asked about in all.
+    Where the popularity depends on the daypart, a long list and a short one are asked at each.
     """
     asked = tuple(
         made_up_question(blend, n_events=events, n_candidates=candidates, rng=rng)
         for events, candidates in _SIZES
     )
-    if not blend.is_weighted:
-        return asked
-    return asked + tuple(
-        replace(question, situation=np.array([situation], dtype=np.int64))
-        for question in asked[-_ORDINARY:]
-        for situation in range(N_SITUATIONS)
-        if situation != question.situation[0]
-    )
+    ordinary = asked[-_ORDINARY:]
+    if blend.is_weighted:
+        asked += tuple(
+            replace(question, situation=np.array([situation], dtype=np.int64))
+            for question in ordinary
+            for situation in range(N_SITUATIONS)
+            if situation != question.situation[0]
+        )
+    if blend.reads_dayparts:
+        few = made_up_question(blend, n_events=1, n_candidates=_FEW_CANDIDATES, rng=rng)
+        asked += tuple(
+            replace(question, daypart=np.array([daypart], dtype=np.int64))
+            for question in (few, ordinary[-1])
+            for daypart in range(len(DAYPARTS))
+        )
+    return asked
 
 
 def made_up_question(

@@ -90,6 +90,12 @@ class Blend(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
         check_is_fitted(self)
         return bool((self.weights_ != 1).any())
 
+    @property
+    def reads_dayparts(self) -> bool:
+        """Whether any part differs by the time of day."""
+        check_is_fitted(self)
+        return any(getattr(part, "daypart_", None) is not None for part in self.parts_)
+
     def score_candidates(self, inputs: GraphInputs) -> Scores:
         """Score in numpy, at double precision: what the exported graph must agree with."""
         check_is_fitted(self)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from shelfrank.types import DAYPARTS
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -61,6 +63,8 @@ class Counts:
         repeat_gap_days: float64, shape (G,), upper bounds of the gaps between repeat purchases, all
             items, or all categories where items have none.
         repeat_shoppers: float64, shape (G,), shoppers per gap.
+        dayparts: float64, shape (n_items, 4), shoppers of the item in each part of the day; 0 where
+            that is not published. None where nothing at all is.
         category_shoppers: float64, shape (n_categories,).
         category_pairs: categories with the same shopper, both directions, without the diagonal.
     """
@@ -81,6 +85,7 @@ class Counts:
     repeat_shoppers: npt.NDArray[np.float64]
     category_shoppers: npt.NDArray[np.float64]
     category_pairs: PairCounts
+    dayparts: npt.NDArray[np.float64] | None = None
 
     @classmethod
     def of(cls, aggregates: Aggregates, space: ItemSpace) -> Counts:
@@ -120,7 +125,19 @@ class Counts:
                     "category", "other", space.category_rows_of
                 )
             ),
+            dayparts=_dayparts(aggregates, space),
         )
+
+
+def _dayparts(aggregates: Aggregates, space: ItemSpace) -> npt.NDArray[np.float64] | None:
+    found = _Columns(aggregates, "dayparts")
+    rows = space.rows_of(found.text("item_id"))
+    if not rows.size:
+        return None
+    dense = np.zeros((space.n_items, len(DAYPARTS)))
+    daypart, inside = found.numbers("daypart").astype(np.int64), rows >= 0
+    dense[rows[inside], daypart[inside]] = found.numbers("shoppers")[inside]
+    return dense
 
 
 def _total(aggregates: Aggregates, table: str) -> int:

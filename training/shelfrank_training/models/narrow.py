@@ -78,6 +78,22 @@ class Coded:
         used, codes = np.unique(place, return_inverse=True)
         return cls(codes=codes.astype(np.uint8), levels=grid[used])
 
+    @classmethod
+    def around_zero(cls, numbers: npt.NDArray[np.float64]) -> Coded:
+        """Store each number as the nearest of even levels on both sides of 0, which stays exact.
+
+        No number moves by more than 1/254 of the largest absolute one, and none changes its sign.
+
+        Args:
+            numbers: shape (n,), finite.
+        """
+        half = N_CODES // 2 - 1
+        largest = float(np.abs(numbers).max(initial=0))
+        steps = np.rint(numbers / largest * half) if largest > 0 else np.zeros(numbers.size)
+        used, codes = np.unique(steps, return_inverse=True)
+        levels = (used * (largest / half)).astype(np.float32)
+        return cls(codes=codes.astype(np.uint8), levels=levels)
+
     @property
     def values(self) -> npt.NDArray[np.float32]:
         """The number of each row, shape (n,)."""

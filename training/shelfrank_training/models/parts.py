@@ -56,23 +56,30 @@ class Part(Protocol):
 
 
 class Popularity(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
-    """How many shoppers took the item lately.
+    """How many shoppers took the item lately and, where that is known, at this time of the day.
 
-    ``weight * log((recent shoppers + 1) / all shoppers)``
+    ``weight * (log((recent shoppers + 1) / all shoppers) + log lift(daypart, item))``
 
-    The same for everybody. A category's row stands for a new item of it (`NEW_ITEM_QUANTILE`).
+    The same for everybody. A category's row stands for a new item of it (`NEW_ITEM_QUANTILE`). The
+    lift is what the share of the daypart among the item's shoppers is to that among all shoppers,
+    shrunk; its log is 0 where the daypart is not told, and in every daypart for a new item and for
+    one of which no daypart is published. It has no weight of its own: popular at this time of the
+    day is popular times lift.
 
     Args:
         weight: of this part.
+        daypart_shrink: shoppers added to observed and expected, against chance in small counts; as
+            many as in `Next`, whose counts start at the same threshold.
     """
 
     name: Final = "popularity"
 
-    def __init__(self, weight: float = 0.85) -> None:
+    def __init__(self, weight: float = 0.85, daypart_shrink: float = 20.0) -> None:
         self.weight = weight
+        self.daypart_shrink = daypart_shrink
 
     def fit(self, X: Counts, y: None = None) -> Self:
-        """Compute the number of every row."""
+        """Compute the number of every row, and what each daypart adds."""
         items = np.log((X.item_weight + 1) / max(1, X.n_shoppers))
         of = X.space.category_of[: X.space.n_items]
         everywhere = float(np.quantile(items, NEW_ITEM_QUANTILE)) if items.size else 0.0
@@ -81,12 +88,26 @@ class Popularity(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no 
             for category in range(X.space.n_categories)
         ]
         self.row_ = Coded.nearest(self.weight * np.array([*items, *categories, everywhere]))
+        self.n_rows_ = X.space.n_rows
+        self.daypart_: Coded | None = None
+        if X.dayparts is not None:
+            lift = np.zeros((X.dayparts.shape[1], X.space.n_rows))
+            lift[:, : X.space.n_items] = _daypart_lift(
+                X.dayparts, min_shoppers=X.min_shoppers, shrink=self.daypart_shrink
+            ).T
+            self.daypart_ = Coded.around_zero(self.weight * lift.ravel())
         return self
 
     def part(self, state: HistoryState, inputs: GraphInputs) -> npt.NDArray[np.float64]:
         """See `Part.part`."""
         check_is_fitted(self)
-        return self.row_.values[inputs.candidate].astype(np.float64)
+        usual = self.row_.values[inputs.candidate].astype(np.float64)
+        daypart = int(inputs.daypart[0])
+        if self.daypart_ is None or daypart < 0:
+            return usual
+        added = self.daypart_.values[daypart * self.n_rows_ + inputs.candidate]
+        number: npt.NDArray[np.float64] = usual + added
+        return number
 
 
 class Next(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
@@ -419,6 +440,30 @@ def _median_gap(gaps: npt.NDArray[np.float64], shoppers: npt.NDArray[np.float64]
     reached = np.cumsum(shoppers) / shoppers.sum()
     median = np.interp(0.5, np.concatenate([[0.0], reached]), np.concatenate([[0.0], gaps]))
     return float(np.clip(median, SHORTEST_HALF_LIFE_DAYS, LONGEST_HALF_LIFE_DAYS))
+
+
+def _daypart_lift(
+    shoppers: npt.NDArray[np.float64], *, min_shoppers: int, shrink: float
+) -> npt.NDArray[np.float64]:
+    """Return the shrunken log lift of each item in each daypart, shape (n_items, 4).
+
+    What is usual in a daypart is told by the items that are published there: by all of them, it
+    would seem to be less than it is, and every popular item would be lifted by night. What is not
+    published of an item is less than the threshold, and no more than usual.
+
+    Args:
+        shoppers: shape (n_items, 4); 0 where not published.
+        min_shoppers: the threshold.
+        shrink: shoppers added to observed and expected.
+    """
+    known = shoppers > 0
+    of_item = shoppers.sum(axis=1, keepdims=True)
+    base = np.where(known, of_item, 0).sum(axis=0)
+    usual = np.divide(shoppers.sum(axis=0), base, out=np.zeros(base.size), where=base > 0)
+    expected = of_item * usual
+    found = np.where(known, shoppers, np.minimum(expected, min_shoppers - 1))
+    lift: npt.NDArray[np.float64] = np.log((found + shrink) / (expected + shrink))
+    return lift
 
 
 def _item_mass(counts: Counts) -> npt.NDArray[np.float64]:

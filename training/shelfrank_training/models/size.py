@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from shelfrank.types import DAYPARTS
 from shelfrank_training.models.narrow import N_CODES, Coded, unsigned
 from shelfrank_training.models.parts import Category
 from shelfrank_training.models.tables import TWO_BYTES, PairTable
@@ -49,7 +50,14 @@ def head_bytes(part: Part, table: PairTable) -> int:
     return 2 * table.length.size + _LEVEL_BYTES + _row_bytes(part) - always_bytes(part)
 
 
-def most_bytes(*, n_items: int, n_categories: int, n_pairs: int, n_category_pairs: int) -> int:
+def most_bytes(
+    *,
+    n_items: int,
+    n_categories: int,
+    n_pairs: int,
+    n_category_pairs: int,
+    has_dayparts: bool = False,
+) -> int:
     """Return what ``model.onnx`` takes at most, from what it holds.
 
     At least this less 32 KiB, where no table is empty and not all items are alike.
@@ -59,15 +67,18 @@ def most_bytes(*, n_items: int, n_categories: int, n_pairs: int, n_category_pair
         n_categories: of the catalog.
         n_pairs: pairs of items that are stored, all tables together.
         n_category_pairs: pairs of categories that are stored.
+        has_dayparts: popularity differs by the time of day.
     """
     n_rows = n_items + n_categories + 1
     target = 1 if n_rows <= 1 << 8 else 2 if n_rows <= TWO_BYTES else 3
     category = np.dtype(unsigned(n_categories + 1)).itemsize
-    # Three bytes and the category for each row; three tables of items with a length and a scale for
-    # each source, one of categories.
-    rows = n_rows * (3 + category) + 3 * 2 * n_items + 2 * (n_categories + 1)
+    # Three bytes, the category, and a byte for each daypart.
+    each = 3 + category + (len(DAYPARTS) if has_dayparts else 0)
+    # What each row takes; three tables of items with a length and a scale for each source, one of
+    # categories.
+    rows = n_rows * each + 3 * 2 * n_items + 2 * (n_categories + 1)
     pairs = n_pairs * (target + 1) + n_category_pairs * (category + 1)
-    return GRAPH_BYTES + _CODED * _LEVEL_BYTES + rows + pairs
+    return GRAPH_BYTES + (_CODED + has_dayparts) * _LEVEL_BYTES + rows + pairs
 
 
 def _row_bytes(part: Part) -> int:

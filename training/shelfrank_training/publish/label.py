@@ -60,6 +60,16 @@ _INPUTS: Final[Mapping[str, tuple[str, str]]] = {
     "daypart": ("not read", "-1, unknown"),
 }
 
+# The same where popularity was learned by the time of day. A clock says nothing about a shopper, so
+# no purpose stands behind it.
+_DAYPART: Final = ("the device's clock: night, morning, afternoon or evening", "-1, unknown")
+
+_BY_DAYPART: Final[Mapping[Language, str]] = {
+    "de": "was in letzter Zeit zu dieser Tageszeit bei vielen beliebt ist",
+    "nl": "wat de laatste tijd op dit moment van de dag bij velen geliefd is",
+    "en": "what many shoppers took lately at this time of the day",
+}
+
 _PARAMETERS: Final[Mapping[str, Mapping[Language, str]]] = {
     "popularity": {
         "de": "was in letzter Zeit bei vielen beliebt ist",
@@ -127,7 +137,7 @@ def make_label(
     return {
         "label_version": LABEL_VERSIONS[-1],
         "bundle": None if bundle is None else _bundle(bundle),
-        "model": None if model is None else _model(model),
+        "model": None if model is None else _model(model, info),
         "controller": None if policy is None else _controller(policy),
         "policy": None
         if info.policy is None
@@ -165,20 +175,28 @@ def _bundle(bundle: LabelledBundle) -> dict[str, object]:
     }
 
 
-def _model(model: LabelledModel) -> dict[str, object]:
+def _model(model: LabelledModel, info: AggregatesInfo) -> dict[str, object]:
     return {
         "sha256": model.sha256,
         "parts": list(model.parts),
-        "inputs_on_device": [_input(name) for name in model.inputs],
+        "inputs_on_device": [_input(name, info) for name in model.inputs],
     }
 
 
-def _input(name: str) -> dict[str, object]:
+def _input(name: str, info: AggregatesInfo) -> dict[str, object]:
     if name not in _INPUTS:
         raise PublishError(f"label has no words for the graph's input {name}")
     source, neutral = _INPUTS[name]
+    if name == "daypart" and _reads_dayparts(info):
+        source, neutral = _DAYPART
     purpose = RANK_PURPOSE if source.startswith("history") else None
     return {"input": name, "from": source, "purpose": purpose, "neutral": neutral}
+
+
+def _reads_dayparts(info: AggregatesInfo) -> bool:
+    """Say whether a model of these numbers asks for the time of day: if it could learn it."""
+    dayparts = info.tables.get("dayparts")
+    return dayparts is not None and dayparts.rows > 0
 
 
 def _controller(policy: Policy) -> dict[str, object]:
@@ -315,4 +333,7 @@ def _parameters(model: LabelledModel, info: AggregatesInfo) -> dict[Language, li
         raise PublishError(f"label has no words for the part {', '.join(unknown)}")
     empty = {name for name, table in info.tables.items() if table.rows == 0}
     live = [part for part in model.parts if _LEARNED_FROM.get(part) not in empty]
-    return {language: [_PARAMETERS[part][language] for part in live] for language in LANGUAGES}
+    words = dict(_PARAMETERS)
+    if _reads_dayparts(info):
+        words["popularity"] = _BY_DAYPART
+    return {language: [words[part][language] for part in live] for language in LANGUAGES}

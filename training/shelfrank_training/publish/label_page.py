@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from shelfrank.bundle.label_words import lines, warnings
-from shelfrank_training.evaluate.report import Caution, Facts, Section, Table, write_report
+from shelfrank_training.evaluate.report import Caution, Facts, Section, Table, render, write_report
 from shelfrank_training.publish.label_view import fact_rows, table_rows
 from shelfrank_training.publish.printable import printable
 
@@ -38,6 +38,30 @@ def write_label_page(path: Path, found: FoundLabel, language: Language) -> None:
     Raises:
         DataError: the file cannot be written.
     """
+    write_report(
+        path,
+        _sections(found, language),
+        title=_title(found, language),
+        lead=found.standing,
+        language=language,
+    )
+
+
+def label_page(found: FoundLabel, language: Language) -> str:
+    """Return the page as HTML; the same label gives the same text."""
+    return render(
+        _sections(found, language),
+        title=_title(found, language),
+        lead=found.standing,
+        language=language,
+    )
+
+
+def _title(found: FoundLabel, language: Language) -> str:
+    return f"{_WORDS[language]['title']}: {found.title}"
+
+
+def _sections(found: FoundLabel, language: Language) -> list[Section]:
     words, label = _WORDS[language], found.label
     short = [(line.heading, printable(line.text)) for line in lines(label, language)]
     cautions = [Caution(text, words["note"]) for text in warnings(label, language)]
@@ -48,14 +72,8 @@ def write_label_page(path: Path, found: FoundLabel, language: Language) -> None:
         caption="shoppers: behind every number at least; per shopper: rows that one can change"
         + ("; noise: standard deviation, in shoppers" if label.epsilon is not None else ""),
     )
-    write_report(
-        path,
-        [
-            Section("", [Facts(short), *cautions]),
-            Section(words["tables"], [table]),
-            Section(words["full"], [Facts(fact_rows(label.raw))]),
-        ],
-        title=f"{words['title']}: {found.title}",
-        lead=found.standing,
-        language=language,
-    )
+    return [
+        Section("", [Facts(short), *cautions]),
+        Section(words["tables"], [table]),
+        Section(words["full"], [Facts(fact_rows(label.raw))]),
+    ]

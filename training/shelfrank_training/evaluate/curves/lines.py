@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from shelfrank_training.evaluate.plots import ACCENT, INK, MUTED, RULE, SECOND, THIRD
+from shelfrank_training.evaluate import panel as page
+from shelfrank_training.evaluate.panel import ACCENT, INK, MUTED, SECOND, TEXT, THIRD
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,13 +19,9 @@ if TYPE_CHECKING:
 COLOURS: Final = (ACCENT, SECOND, THIRD)
 """For lines that are compared, the first the one that is read first."""
 
-# As wide as the other panels of a page, and high enough for ten points of difference to be seen.
-_WIDTH: Final = 4.8
+# Inches: high enough for ten points of difference to be seen.
 _HEIGHT: Final = 4.3
-_TEXT: Final = 11.0
-_LEFT: Final = 0.115
-_TOP: Final = 0.9
-_BOTTOM: Final = 0.31
+_BOX: Final = (0.115, 0.31, 0.98 - 0.115, 0.9 - 0.31)
 _LINE: Final = 1.8
 _INTERVAL: Final = 1.2
 _MARKER: Final = 5.0
@@ -59,7 +56,7 @@ class Line:
     Attributes:
         label: what it is.
         spots: ascending in `x`, at least one; what is extrapolated stands last.
-        colour: of `shelfrank_training.evaluate.plots`.
+        colour: of `shelfrank_training.evaluate.panel`.
         marker: of matplotlib.
     """
 
@@ -76,7 +73,7 @@ class Level:
     Attributes:
         share: how high.
         label: what it is; empty leaves it out of the legend.
-        colour: of `shelfrank_training.evaluate.plots`.
+        colour: of `shelfrank_training.evaluate.panel`.
         dotted: else solid.
     """
 
@@ -90,6 +87,7 @@ def line_panel(
     title: str,
     lines: Sequence[Line],
     *,
+    upright: str,
     ticks: Sequence[tuple[float, str]],
     axis: str,
     levels: Sequence[Level] = (),
@@ -99,16 +97,12 @@ def line_panel(
     Args:
         title: what is compared.
         lines: at least one.
+        upright: name of the vertical axis: of what it is a share.
         ticks: where on the axis, and what stands there.
         axis: name of the horizontal axis.
         levels: drawn across.
     """
-    from matplotlib import rc_context
-    from matplotlib.figure import Figure
-
-    with rc_context({"font.size": _TEXT, "text.parse_math": False}):
-        figure = Figure(figsize=(_WIDTH, _HEIGHT))
-        axes = figure.add_axes((_LEFT, _BOTTOM, 0.98 - _LEFT, _TOP - _BOTTOM))
+    with page.panel(title, upright=upright, height=_HEIGHT, box=_BOX) as (figure, axes):
         middle = (len(lines) - 1) / 2
         for at, line in enumerate(lines):
             # The first line is read first: it lies on top.
@@ -123,18 +117,7 @@ def line_panel(
                 zorder=1,
             )
         _dress(axes, lines, ticks, axis)
-        figure.text(0.0, 1.0, title, color=INK, weight="bold", va="top", size=_TEXT + 1)
-        figure.legend(
-            loc="lower left",
-            bbox_to_anchor=(0.0, 0.0),
-            ncols=2,
-            frameon=False,
-            fontsize=_TEXT - 1.5,
-            labelcolor=INK,
-            borderaxespad=0.0,
-            handlelength=1.6,
-            columnspacing=1.6,
-        )
+        page.legend(figure, axes.get_legend_handles_labels()[0], columns=2, gap=1.6)
     return figure
 
 
@@ -186,9 +169,6 @@ def _dress(
     margin = max(0.08 * (right - left), 0.1)
     axes.set_xlim(left - margin, right + margin)
     axes.set_xticks([at for at, _ in ticks], [text for _, text in ticks])
-    axes.set_xlabel(axis, color=MUTED, fontsize=_TEXT - 1.0, labelpad=4)
-    axes.tick_params(axis="both", colors=MUTED, length=0, labelsize=_TEXT - 1.5, pad=5)
-    axes.grid(axis="y", color=RULE, linewidth=0.8)
-    axes.set_axisbelow(True)
-    for side in axes.spines.values():
-        side.set_visible(False)
+    axes.set_xlabel(axis, color=MUTED, fontsize=TEXT - 1.0, labelpad=4)
+    page.ticks(axes, "both")
+    page.rule(axes, "y")

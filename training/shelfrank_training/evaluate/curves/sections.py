@@ -15,7 +15,7 @@ from shelfrank_training.evaluate.curves.advice import (
 from shelfrank_training.evaluate.curves.lines import COLOURS, Level, Line, Spot, line_panel
 from shelfrank_training.evaluate.curves.measuring import METRICS
 from shelfrank_training.evaluate.curves.result import CAUTION
-from shelfrank_training.evaluate.plots import ACCENT, INK, MUTED
+from shelfrank_training.evaluate.panel import ACCENT, INK, MUTED
 from shelfrank_training.evaluate.report import (
     Block,
     Caution,
@@ -52,6 +52,7 @@ _TEXTS: Final[dict[Scope, str]] = {
 }
 _MARKERS: Final = ("o", "s", "^", "D", "v")
 _NO_NOISE: Final = "none"
+_UPRIGHT: Final = f"{metric_name(METRICS[0])}, share of the unprotected"
 
 # On an axis where a factor of ten is 1: how far right of the least noise none at all stands.
 _APART: Final = 0.35
@@ -156,6 +157,7 @@ def _against_epsilon(curves: Curves, scope: Scope) -> Drawing:
         line_panel(
             title,
             _model_and_popularity(points, scope, place),
+            upright=_UPRIGHT,
             ticks=ticks,
             axis="epsilon (smaller hides more)",
             levels=_levels(curves, scope),
@@ -175,6 +177,7 @@ def _against_min_shoppers(curves: Curves, scope: Scope) -> Drawing:
         line_panel(
             title,
             _model_and_popularity(points, scope, place),
+            upright=_UPRIGHT,
             ticks=[(place(point), f"{point.setting.min_shoppers}") for point in points],
             axis="shoppers behind every number, at least",
             levels=_levels(curves, scope),
@@ -223,6 +226,7 @@ def _against_shoppers(curves: Curves, scope: Scope) -> Drawing:
         line_panel(
             title,
             lines,
+            upright=_UPRIGHT,
             ticks=[(math.log10(multiple), _short(n)) for multiple, n in sorted(seen.items())],
             axis="shoppers learned from",
             levels=_levels(curves, scope),
