@@ -336,18 +336,19 @@ class Device:
             purposes=admitted.purposes,
             context=context,
         )
-        self._append(event, new_visit=visit == "new")
+        on_the_disk = self._append(event, new_visit=visit == "new")
         for purpose in admitted.purposes:
             self.consent.count("recorded", purpose=purpose, what=kind)
         # The event is safe by now. What is due is not used whatever happens, and goes later.
-        with suppress(HistoryError):
-            self._forget_old()
-        self._remember_bundle()
-        self.consent.keep_house_daily()
+        if on_the_disk:
+            with suppress(HistoryError):
+                self._forget_old()
+            self._remember_bundle()
+            self.consent.keep_house_daily()
         return Stored()
 
-    def _append(self, event: NewEvent, *, new_visit: bool) -> None:
-        """Keep an event: on the disk, and in memory for what is given for this visit only."""
+    def _append(self, event: NewEvent, *, new_visit: bool) -> bool:
+        """Keep an event, in memory where given for this visit only; whether it is on the disk."""
         visiting = self.consent.visiting()
         for history, purposes in (
             (self._history, event.purposes - visiting),
@@ -357,6 +358,7 @@ class Device:
                 if new_visit:
                     history.new_visit()
                 history.append([replace(event, purposes=purposes)])
+        return bool(event.purposes - visiting)
 
     def new_visit(self) -> None:
         """Let the next event start a visit: the shopper came in, or began a new basket.
@@ -402,6 +404,9 @@ class Device:
             if erased:
                 # Once more, from what is left.
                 page, erased = self._ranked_now(self._ranker, asked, k=k)
+            if page.mode == "personal":
+                consent.count("used", purpose=RANK_PURPOSE, what="times")
+            # The last thing that happens: a choice made until here is obeyed.
             unchanged = self.consent is consent and consent.generation == generation and not erased
             if not (unchanged and self._still_permitted(page)):
                 page = self._ranked(self._ranker, (), "consent_changed", asked, k=k)
@@ -409,8 +414,6 @@ class Device:
             return self._unranked(asked, k=k, reason="runtime_unguarded")
         except ModelMismatchError:
             return self._unranked(asked, k=k, reason="model_failed")
-        if page.mode == "personal":
-            consent.count("used", purpose=RANK_PURPOSE, what="times")
         return page
 
     def erase(self) -> None:

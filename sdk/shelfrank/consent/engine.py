@@ -138,7 +138,7 @@ class Consent:
         Time ends permission too, and changes no number: ask `given` again where that matters.
         """
         with self._lock:
-            self._ledger.refresh()
+            self._standing.now()  # A visit may be over.
             return self._ledger.generation
 
     @property

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from shelfrank.consent.distrust import Times
 from shelfrank.consent.journal import Entry
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from shelfrank.consent.rules import Choice, Record
     from shelfrank.consent.signals import GpcStatus
     from shelfrank.types import Clock, Language
+
+# Clocks are corrected by minutes and zones by hours; whoever sets one back by a day meant to.
+BACK: Final = timedelta(days=1)
 
 
 class Standing:
@@ -68,6 +71,7 @@ class Standing:
             settled=record.clock, seen=record.seen or record.clock, doubt=record.doubt
         )
         self._looked = False
+        self._told_of_clock = False
         self._visit_alive = record.clock
 
     # --- Policy ---
@@ -192,6 +196,10 @@ class Standing:
         else:
             self.move(self.times.shown(now))
         self._looked = True
+        if self.times.seen - now >= BACK and not self._told_of_clock:
+            self._told_of_clock = True
+            if record.choices:
+                self._journal.note(Entry(kind="clock_suspicious", time=self.times.seen))
         if record.clock > self.times.settled:
             self.move(self.times.signed(record.clock))
         if self.visit and self.times.seen - self._visit_alive >= VISIT_GAP:

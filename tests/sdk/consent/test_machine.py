@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from shelfrank.consent.engine import Consent, Notice
 from shelfrank.consent.store import SLOT_BYTES, FileChoiceStore
 from shelfrank.errors import ConsentError
-from support.shopper import AesSealer, RefusingDisk, SetClock, policy
+from support.shopper import AesSealer, RefusingDisk, SetClock, adult, policy
 
 PURPOSES = st.sampled_from(["rank_products", "sort_offers"])
 POLICIES = [policy(), policy(retention="P90D"), policy(retention="P400D", validity="P2M"), None]
@@ -43,7 +43,9 @@ class Device(RuleBasedStateMachine):
     def start(self) -> None:
         self.disk = RefusingDisk(FileChoiceStore(self.folder / "choices", self.sealer))
         self.disk.writable = self.writable
-        self.consent = Consent(self.policy, self.disk, self.clock, lambda _purpose: None)
+        self.consent = Consent(
+            self.policy, self.disk, self.clock, lambda _purpose: None, circumstances=adult()
+        )
 
     @precondition(lambda self: self.policy is not None)
     @rule(purpose=PURPOSES)
@@ -79,6 +81,17 @@ class Device(RuleBasedStateMachine):
         before = self.consent.given()
         self.clock.turn(days=days)
         assert self.consent.given() <= before
+
+    @rule(purpose=PURPOSES, pause=st.booleans())
+    def pause(self, purpose: str, pause: bool) -> None:
+        before = self.consent.given()
+        with suppress(ConsentError):
+            if pause:
+                self.consent.pause(purpose)
+                assert purpose not in self.consent.given()
+            else:
+                self.consent.resume(purpose)
+        assert self.consent.given() <= (before if pause else self.yes)
 
     @rule()
     def move_the_mark(self) -> None:
