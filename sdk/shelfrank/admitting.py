@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from shelfrank.consent.admission import Admitted, admit_event, admit_item
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
     from datetime import datetime
 
     from shelfrank.bundle.catalog import Catalog
@@ -25,6 +25,7 @@ class Door:
         catalog: of the bundle that is served, or None.
         given: the purposes that permit keeping now; see `Consent.given`.
         now: aware; the distrustful clock, `Consent.effective_now`.
+        ruled_out: says whether the shopper wants nothing kept of an item, from its id and category.
     """
 
     def __init__(
@@ -34,7 +35,9 @@ class Door:
         *,
         given: Collection[str],
         now: datetime,
+        ruled_out: Callable[[ItemId, str | None], bool],
     ) -> None:
+        self._ruled_out = ruled_out
         self._policy = policy
         self._catalog = catalog
         self._given = frozenset(given)
@@ -64,6 +67,8 @@ class Door:
             row = self._catalog.index_of(item_id)
             category = None if row is None else self._catalog.category(row)
             refused = admit_item(self._policy, known=row is not None, category=category)
+            if refused is None and self._ruled_out(item_id, category):
+                refused = "never_use"
             self._items[item_id] = refused
         if (kind, context, time) not in self._events:
             self._events[kind, context, time] = admit_event(

@@ -7,14 +7,15 @@ shape; without consent, history or model it answers generically and says so.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from threading import RLock
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Final, Literal, Self, get_args
 
 from shelfrank.acceptance import check_label, policy_in_force, read_policy
 from shelfrank.admitting import Door
+from shelfrank.benefit import NOTHING_TO_TELL, benefit_of
 from shelfrank.bundle.files import read_bundle_file, read_root_file
 from shelfrank.bundle.verify import verify_bundle
 from shelfrank.clock import SystemClock
@@ -30,7 +31,7 @@ from shelfrank.errors import ConsentError, HistoryError, ModelMismatchError, Run
 from shelfrank.frames import tells_no_locals
 from shelfrank.history.keys import KeyProvider
 from shelfrank.history.storage import ANCHOR_NAME, DATABASE_NAME
-from shelfrank.history.store import History, NewEvent
+from shelfrank.history.store import History, NewEvent, Selection
 from shelfrank.ranking.fallback import caller_order
 from shelfrank.ranking.inputs import check_k, daypart_of, distinct_candidates
 from shelfrank.ranking.page import Page
@@ -39,20 +40,32 @@ from shelfrank.ranking.session import require_guarded_runtime
 from shelfrank.remembered import BUNDLE_FILE, RememberedBundle
 from shelfrank.rights.own import OwnHistory
 from shelfrank.types import KINDS, RANK_PURPOSE, Dropped, ItemId, LocalClock, Stored
+from shelfrank.wishes.own import FEEDBACK, KIND_OF_FEEDBACK, OwnWishes
+from shelfrank.wishes.store import WISHES_FILE, FileWishStore, MemoryWishStore
+from shelfrank.wishes.wishes import Wishes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from shelfrank.benefit import Benefit
     from shelfrank.bundle.verify import VerifiedBundle
     from shelfrank.consent.policy import Policy
     from shelfrank.consent.presets import Preset
     from shelfrank.consent.store import ChoiceStore
     from shelfrank.history.store import Recovered, Sealer
     from shelfrank.ranking.page import Mode, ModeReason, Rung
-    from shelfrank.types import Candidate, Clock, Daypart, Event, Kind
+    from shelfrank.types import Candidate, Clock, Daypart, Event, Kind, Language
+    from shelfrank.wishes.own import Feedback
+    from shelfrank.wishes.store import WishStore
+    from shelfrank.wishes.wishes import Preferable
 
 _CHOICES_FILE = "choices"
 _JOURNAL_FILE = "journal"
+
+Asked = Literal["auto", "personal", "contextual", "generic"]
+"""How personal a ranking is asked to be; what really happened is `Page.mode`."""
+
+MODES: Final[tuple[Asked, ...]] = get_args(Asked)
 
 
 class Device:
@@ -62,8 +75,9 @@ class Device:
         consent: ask, grant, withdraw (`shelfrank.consent.engine.Consent`).
         policy: in force: of bundle and app the stricter; None means nothing is ever kept.
         bundle: what is served, or None.
-        history: the shopper's own events: list, erase, export, import
+        history: the shopper's own events: list, correct, erase, export, import
             (`shelfrank.rights.own.OwnHistory`).
+        wishes: what the shopper said outright: seen, corrected (`shelfrank.wishes.own.OwnWishes`).
     """
 
     def __init__(  # noqa: PLR0913 - what `open` has made, by keyword
@@ -92,6 +106,7 @@ class Device:
         self._remembered = remembered
         self.consent = self._new_consent()
         self.history = OwnHistory(self, history, lock=self._writing, folder=folder)
+        self.wishes = OwnWishes(self, self._wish_store(), history, lock=self._writing)
 
     def __repr__(self) -> str:
         """Say the type only."""
@@ -253,6 +268,10 @@ class Device:
                     content = store(old / name, before).read()
                     if content is not None:
                         store(new / name, after).write(content)
+            with suppress(HistoryError):
+                wishes = FileWishStore(old, before).read()
+                if wishes:
+                    FileWishStore(new, after).write(wishes)
             RememberedBundle(old, before).copy_to(RememberedBundle(new, after))
 
         return History.recover(
@@ -321,6 +340,7 @@ class Device:
             None if self.bundle is None else self.bundle.catalog,
             given=given,
             now=self.consent.effective_now(),
+            ruled_out=self.wishes.forbids,
         )
         admitted = door.admit(kind, item_id, time, context=context)
         if admitted == "no_consent":
@@ -360,6 +380,81 @@ class Device:
                 history.append([replace(event, purposes=purposes)])
         return bool(event.purposes - visiting)
 
+    def prefer(self, what: Preferable, value: str) -> Stored | Dropped:
+        """Note a brand or category to show more of; see `shelfrank.wishes.own.OwnWishes.prefer`."""
+        return self.wishes.prefer(what, value)
+
+    def never_use(self, *, category: str | None = None, item_id: str | None = None) -> int:
+        """Rule a category or an item out; see `shelfrank.wishes.own.OwnWishes.never_use`."""
+        return self.wishes.never_use(category=category, item_id=item_id)
+
+    @tells_no_locals
+    def feedback(self, item_id: str, feedback: Feedback) -> Stored | Dropped:
+        """Take what the shopper says of an item; it changes the very next ranking.
+
+        Args:
+            item_id: the shop's key.
+            feedback: ``more`` and ``less`` are kept as a like and a dislike, where that is
+                permitted; ``never`` shows the item no more, erases what is kept about it, and
+                needs no permission; ``wrong`` (it was not me) erases what is kept about it.
+
+        Returns:
+            `Stored`, or `Dropped` with the reason.
+
+        Raises:
+            ValueError: another word.
+            TypeError: the item id is not text.
+            HistoryError: it cannot be kept or erased.
+        """
+        if feedback not in FEEDBACK:
+            raise ValueError(f"feedback is {feedback!a}, wanted one of {', '.join(FEEDBACK)}")
+        _check_event("view", item_id, 1)
+        if feedback in KIND_OF_FEEDBACK:
+            return self.record(KIND_OF_FEEDBACK[feedback], item_id)
+        if feedback == "never":
+            self.wishes.never_use(item_id=item_id)
+        else:
+            self.history.erase_item(item_id)
+        self._visit.erase_selected(Selection(item_ids=frozenset({ItemId(item_id)})))
+        return Stored()
+
+    def benefit_report(self, *, k: int = DEFAULT_K) -> Benefit:
+        """Say what personalisation did for this shopper, from what is kept, here and now.
+
+        Args:
+            k: length of the list that "among the first" is about.
+
+        Returns:
+            Where the newest purchases stood just before, in the shopper's order and in everybody's;
+            with 0 purchases without permission, history or model, or where they are too few.
+
+        Raises:
+            ValueError: k is less than 1.
+        """
+        check_k(k)
+        events, _ = self._usable_events()
+        if self._ranker is None or not events:
+            return NOTHING_TO_TELL
+        try:
+            require_guarded_runtime()
+            return benefit_of(self._ranker, events, k=k)
+        except (RuntimeGuardError, ModelMismatchError):
+            return NOTHING_TO_TELL
+
+    def main_parameters(self, language: Language = "en") -> tuple[str, ...]:
+        """Return what decides the order, most important first, as the bundle's label says it.
+
+        The regulation (EU) 2022/2065, article 27, asks platforms for it.
+
+        Args:
+            language: de, nl or en.
+
+        Returns:
+            A clause for each parameter; none without a bundle, or where its label has none in this
+            language.
+        """
+        return () if self.bundle is None else self.bundle.label.main_parameters(language)
+
     def new_visit(self) -> None:
         """Let the next event start a visit: the shopper came in, or began a new basket.
 
@@ -376,6 +471,8 @@ class Device:
         candidates: Iterable[str | Candidate] | None = None,
         *,
         k: int = DEFAULT_K,
+        mode: Asked = "auto",
+        intensity: float = 1.0,
     ) -> Page:
         """Rank items for this shopper; always answers in the same shape. Changes nothing.
 
@@ -383,6 +480,9 @@ class Device:
             candidates: ids or `Candidate`; None takes the whole catalog. Ids the bundle does not
                 know are scored by back-off. One named twice counts once.
             k: at least 1; fewer items come back when there are fewer candidates.
+            mode: ``auto`` uses what is permitted, ``personal`` means the same; ``contextual`` uses
+                the current visit only, ``generic`` nothing about the shopper.
+            intensity: how personal, from 0 (everybody's order) to 1.
 
         Returns:
             The page; `Page.mode` and `Page.mode_reason` say whether the history was used and why.
@@ -390,26 +490,26 @@ class Device:
             events were erased, holds nothing of what was withdrawn or erased.
 
         Raises:
-            ValueError: k is less than 1.
+            ValueError: k is less than 1, an unknown mode, or an intensity outside 0 to 1.
             TypeError: a candidate is neither text nor `Candidate`.
         """
-        check_k(k)
+        how = _checked_how(k, mode, intensity)
         asked = None if candidates is None else list(distinct_candidates(candidates).values())
         if self._ranker is None:
             return self._unranked(asked, k=k, reason="no_bundle")
         consent, generation = self.consent, self.consent.generation
         try:
             require_guarded_runtime()
-            page, erased = self._ranked_now(self._ranker, asked, k=k)
+            page, erased = self._ranked_now(self._ranker, asked, how)
             if erased:
                 # Once more, from what is left.
-                page, erased = self._ranked_now(self._ranker, asked, k=k)
+                page, erased = self._ranked_now(self._ranker, asked, how)
             if page.mode == "personal":
                 consent.count("used", purpose=RANK_PURPOSE, what="times")
             # The last thing that happens: a choice made until here is obeyed.
             unchanged = self.consent is consent and consent.generation == generation and not erased
             if not (unchanged and self._still_permitted(page)):
-                page = self._ranked(self._ranker, (), "consent_changed", asked, k=k)
+                page = self._ranked(self._ranker, (), "consent_changed", asked, how)
         except RuntimeGuardError:
             return self._unranked(asked, k=k, reason="runtime_unguarded")
         except ModelMismatchError:
@@ -434,6 +534,7 @@ class Device:
                     _remove_files(self._folder)
                 if self._remembered is not None:
                     self._remembered.forget()
+                self.wishes.forget()
                 self.consent = self._new_consent()
 
     def close(self) -> None:
@@ -457,10 +558,18 @@ class Device:
             journal=journal,
         )
 
+    def _wish_store(self) -> WishStore:
+        if self._folder is None:
+            return MemoryWishStore()
+        return FileWishStore(self._folder, self._history.sealer)
+
     @tells_no_locals
     def _withdrawn(self, purpose: str) -> None:
         with self._writing:
             self._visit.drop_purpose(purpose)
+            if purpose == RANK_PURPOSE:
+                with suppress(HistoryError):
+                    self.wishes.forget_preferred()
             self._history.drop_purpose(purpose)
 
     def _keep_house(self) -> None:
@@ -475,6 +584,7 @@ class Device:
                 self.consent.seen_at(newest)
             for purpose in self.consent.to_forget():
                 self._history.drop_purpose(purpose)
+            self.wishes.erase_ruled_out()
             self._forget_foreign()
             self._forget_old()
             if newest is not None:
@@ -518,23 +628,38 @@ class Device:
             for event in kept
             if (event.context or DEFAULT_CONTEXT) in purpose.contexts
             and purpose.keeps(event.time, now=now)
+            and not self._is_ruled_out(event.item_id)
         )
         return events, "consent_given" if events else "no_history"
 
     def _history_of(self, purpose: str) -> History:
         return self._visit if purpose in self.consent.visiting() else self._history
 
+    def _is_ruled_out(self, item_id: ItemId) -> bool:
+        wishes = self.wishes.now()
+        if not (wishes.never_items or wishes.never_categories) or self.bundle is None:
+            return False
+        row = self.bundle.catalog.index_of(item_id)
+        return self.wishes.forbids(
+            item_id, None if row is None else self.bundle.catalog.category(row)
+        )
+
     def _still_permitted(self, page: Page) -> bool:
         return page.mode == "generic" or RANK_PURPOSE in self.consent.given()
 
     def _ranked_now(
-        self, ranker: Ranker, candidates: Sequence[str | Candidate] | None, *, k: int
+        self, ranker: Ranker, candidates: Sequence[str | Candidate] | None, how: _How
     ) -> tuple[Page, bool]:
         """Return a page, and whether events were erased while it was made from some."""
         # Before the events are read: what is erased from then on shows as a difference.
         rotations = self._history.generation
         events, reason = self._usable_events()
-        page = self._ranked(ranker, events, reason, candidates, k=k)
+        if how.mode == "generic":
+            events, reason = (), "asked"
+        elif how.mode == "contextual":
+            current = self._current_visit()
+            events = tuple(event for event in events if event.visit == current)
+        page = self._ranked(ranker, events, reason, candidates, how)
         return page, bool(events) and self._history.generation != rotations
 
     def _ranked(
@@ -543,21 +668,29 @@ class Device:
         events: tuple[Event, ...],
         reason: ModeReason,
         candidates: Sequence[str | Candidate] | None,
-        *,
-        k: int,
+        how: _How,
     ) -> Page:
         in_visit = bool(events) and events[-1].visit == self._current_visit()
         items = ranker.rank(
             events,
             candidates,
             now=self.consent.effective_now(),
-            k=k,
+            k=how.k,
             in_visit=in_visit,
             daypart=self._daypart(),
+            intensity=how.intensity if events else 1.0,
+            wishes=self._wishes_for(reason),
         )
         mode: Mode = "personal" if events else "generic"
         rung: Rung = "visit" if in_visit else "history" if events else "popular"
         return Page(items=items, mode=mode, mode_reason=reason, rung=rung)
+
+    def _wishes_for(self, reason: ModeReason) -> Wishes:
+        """Return what to obey: what is ruled out always, what is preferred where it may be used."""
+        used = self.wishes.used()
+        if reason in {"consent_given", "no_history"}:
+            return used
+        return Wishes(never_items=used.never_items, never_categories=used.never_categories)
 
     def _daypart(self) -> Daypart | None:
         """Return what part of the day it is here; None where the clock does not know.
@@ -582,10 +715,28 @@ class Device:
         return Page(items=items, mode="generic", mode_reason=reason, rung="caller_order")
 
 
+def _checked_how(k: int, mode: Asked, intensity: float) -> _How:
+    check_k(k)
+    if mode not in MODES:
+        raise ValueError(f"mode is {mode!a}, wanted one of {', '.join(MODES)}")
+    if not 0 <= intensity <= 1:
+        raise ValueError(f"intensity is {intensity}, wanted 0 to 1")
+    return _How(k=k, mode="generic" if intensity == 0 else mode, intensity=intensity)
+
+
 def _today(clock: Clock, bundle: VerifiedBundle | None) -> date:
     """Return the day whose laws hold: no earlier one than that of the bundle."""
     now = clock.now()
     return (now if bundle is None else max(now, bundle.manifest.issued_at)).date()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _How:
+    """How a ranking was asked for."""
+
+    k: int
+    mode: Asked
+    intensity: float
 
 
 def _check_key(key: object) -> None:
@@ -624,5 +775,5 @@ def has_device_files(folder: Path) -> bool:
 
 
 def _remove_files(folder: Path) -> None:
-    for name in (_CHOICES_FILE, _JOURNAL_FILE, BUNDLE_FILE):
+    for name in (_CHOICES_FILE, _JOURNAL_FILE, BUNDLE_FILE, WISHES_FILE):
         (folder / name).unlink(missing_ok=True)

@@ -139,6 +139,8 @@ DropReason = Literal[
     "unmapped",
     "too_old",
     "no_bundle",
+    "never_use",
+    "field",
 ]
 
 
@@ -160,7 +162,9 @@ class Dropped:
             this kind), ``context`` (none that does lists this area or channel), ``sensitive`` (the
             category is excluded by the policy), ``unmapped`` (the item or its category is not
             known, so it cannot be shown not to be sensitive), ``too_old`` (outside the retention),
-            ``no_bundle`` (no bundle is open, so nothing can be filtered).
+            ``no_bundle`` (no bundle is open, so nothing can be filtered), ``never_use`` (the
+            shopper ruled the item or its category out), ``field`` (the purpose does not list this
+            sort of preference).
     """
 
     reason: DropReason

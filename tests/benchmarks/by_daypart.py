@@ -12,14 +12,17 @@ Differences have bootstrap 95 % intervals over shoppers.
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from choose_constants import FOLDS, MIN_SHOPPERS, make, write_training_events
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks.choose_constants import FOLDS, MIN_SHOPPERS, make, write_training_events
 from shelfrank_training.aggregates import read_aggregates
 from shelfrank_training.evaluate.folder import read_universe
 from shelfrank_training.evaluate.results import results

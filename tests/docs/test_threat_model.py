@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 
 from support.faults.guards import GUARDS
 from support.markdown import REPOSITORY, table_rows
+from support.named_tests import missing
 
 PAGE = REPOSITORY / "sdk/docs/threat-model.md"
 ROWS = {row[0]: row for row in table_rows(PAGE)}
@@ -20,30 +20,6 @@ CAMPAIGNS = {
     for path in (REPOSITORY / "tests/benchmarks/history").glob("*.py")
     if "support.faults.command" in path.read_text(encoding="utf-8")
 }
-
-
-def named_tests(source):
-    """Return the tests of a module as pytest names them, classes included."""
-    names = set()
-    for node in ast.parse(source).body:
-        if isinstance(node, ast.FunctionDef):
-            names.add(node.name)
-        elif isinstance(node, ast.ClassDef):
-            names |= {f"{node.name}::{f.name}" for f in node.body if isinstance(f, ast.FunctionDef)}
-    return names
-
-
-def missing(cell):
-    """Return which of the tests that a cell names do not exist."""
-    named = re.findall(r"`(tests/[\w/]+\.py)::([\w:]+)`", cell)
-    assert named, "a row without a test"
-    return [
-        f"{path}::{name}"
-        for path, name in named
-        if not (REPOSITORY / path).is_file()
-        or not name.rpartition("::")[2].startswith("test_")
-        or name not in named_tests((REPOSITORY / path).read_text(encoding="utf-8"))
-    ]
 
 
 @pytest.mark.parametrize("number", ROWS)
@@ -96,7 +72,7 @@ def test_every_campaign_is_on_the_page():
     [
         "`tests/docs/test_threat_model.py::test_that_is_not_there`",
         "`tests/docs/test_none.py::test_the_tests_that_a_row_names_exist`",
-        "`tests/docs/test_threat_model.py::missing`",
+        "`tests/support/named_tests.py::missing`",
         "`tests/sdk/consent/test_engine.py::test_only_what_was_written_here_counts_as_shown`",
     ],
 )

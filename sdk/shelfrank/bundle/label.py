@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from shelfrank.bundle import archive, label_truth, strict
 from shelfrank.errors import BundleFormatError, BundleVersionError, LabelError, ModelMismatchError
+from shelfrank.types import LANGUAGES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
     from shelfrank.bundle.manifest import Manifest
+    from shelfrank.types import Language
 
 LABEL_VERSIONS: Final = (0,)
 """Labels this SDK reads. 0 is unreleased and may change; later ones stay readable."""
@@ -225,6 +227,18 @@ class Label:
             )
         label_truth.check(label)
         return label
+
+    def main_parameters(self, language: Language) -> tuple[str, ...]:
+        """Return what decides the order, most important first; none where the label says none.
+
+        Raises:
+            ValueError: another language than de, nl and en.
+        """
+        if language not in LANGUAGES:
+            raise ValueError(f"language is {language!a}, wanted one of {', '.join(LANGUAGES)}")
+        stated = self.raw.get("main_parameters")
+        found = stated.get(language) if isinstance(stated, dict) else None
+        return tuple(map(str, found)) if isinstance(found, list) else ()
 
     def check_fits(self, manifest: Manifest) -> None:
         """Refuse a label that was made for something else.

@@ -159,17 +159,17 @@ _LEAVING: Final[Mapping[Language, str]] = {
 _MORE: Final[Mapping[Language, Mapping[str, str]]] = {
     "de": {
         "most": "Höchstens {count} Einträge, die neuesten.",
-        "contexts": "Nur in diesen Bereichen: {contexts}.",
+        "contexts": "Nur in diesen Bereichen, und in welchem, wird vermerkt: {contexts}.",
         "authority": "Beschwerden nimmt entgegen: {authorities}.",
     },
     "nl": {
         "most": "Hoogstens {count} regels, de nieuwste.",
-        "contexts": "Alleen op deze plekken in de winkel: {contexts}.",
+        "contexts": "Alleen in deze delen van de winkel, en in welk, wordt genoteerd: {contexts}.",
         "authority": "Klachten kun je indienen bij: {authorities}.",
     },
     "en": {
         "most": "At most {count} entries, the newest.",
-        "contexts": "In these parts of the shop only: {contexts}.",
+        "contexts": "In these parts of the shop only, and in which one is noted: {contexts}.",
         "authority": "You can complain to: {authorities}.",
     },
 }

@@ -76,6 +76,28 @@ def place_events(
     return replace(contents, head=replace(head, mark=mark)), records
 
 
+def renamed(
+    before: Head, after: Contents, record: Record, item_id: ItemId
+) -> tuple[Contents, Record]:
+    """Return the state and the record after an event was taken out, to be written anew.
+
+    Args:
+        before: the head before it was taken out, which knows its purposes and context.
+        after: the state without it.
+        record: the event.
+        item_id: what it is about from now on.
+    """
+    purposes, context = before.names_of(record.purposes), before.context_names[record.context]
+    head = replace(after.head.with_purposes(purposes).with_contexts({context}), mark=before.mark)
+    corrected = record._replace(
+        seq=head.next_seq,
+        item_id=item_id,
+        purposes=head.bits_of(purposes),
+        context=head.context_names.index(context),
+    )
+    return replace(after, head=head), corrected
+
+
 def stored_event(record: Record, head: Head) -> StoredEvent:
     """Return a record as callers see it."""
     return StoredEvent(

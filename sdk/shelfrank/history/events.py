@@ -166,9 +166,7 @@ def check_event(event: NewEvent) -> None:
         raise ValueError("time is naive, wanted an aware one")
     if not event.purposes:
         raise ValueError("event has no purpose, wanted at least one")
-    size = item_id_bytes(event.item_id)
-    if not 1 <= size <= MAX_ITEM_ID_BYTES:
-        raise ValueError(f"item id has {size} bytes, wanted 1 to {MAX_ITEM_ID_BYTES}")
+    check_item_id(event.item_id)
     to_float32(event.quantity)
 
 
@@ -193,6 +191,17 @@ def check_past_event(event: PastEvent) -> None:
         raise ValueError(
             f"visit or order is out of range, wanted 0 to {MAX_PAST_VISIT} and 0 to {MAX_ORDER}"
         )
+
+
+def check_item_id(item_id: ItemId) -> None:
+    """Refuse an item id that the format cannot hold.
+
+    Raises:
+        ValueError: it is empty, no text for UTF-8, or over 512 bytes. The message never quotes it.
+    """
+    size = item_id_bytes(item_id)
+    if not 1 <= size <= MAX_ITEM_ID_BYTES:
+        raise ValueError(f"item id has {size} bytes, wanted 1 to {MAX_ITEM_ID_BYTES}")
 
 
 def item_id_bytes(item_id: ItemId) -> int:

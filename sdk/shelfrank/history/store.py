@@ -21,6 +21,7 @@ from shelfrank.history.edits import (
     extend_view,
     keep_unless,
     place_events,
+    renamed,
     stored_event,
 )
 from shelfrank.history.envelope import Place, open_sealed, seal
@@ -29,6 +30,7 @@ from shelfrank.history.events import (
     PastEvent,
     StoredEvent,
     check_event,
+    check_item_id,
     check_past_event,
     to_microseconds,
 )
@@ -53,7 +55,7 @@ if TYPE_CHECKING:
     from shelfrank.history.keys import KeyProvider
     from shelfrank.history.keyset import Keyset
     from shelfrank.history.rewrite import Edit
-    from shelfrank.types import Clock, Event
+    from shelfrank.types import Clock, Event, ItemId
 
 __all__ = [
     "History",
@@ -417,6 +419,48 @@ class History:
         """
         return self._edit(lambda head: keep_unless(matches, head))
 
+    def correct(self, seq: int, item_id: ItemId) -> bool:
+        """Let an event be about another item, under a new number; one step, with a new root.
+
+        Args:
+            seq: number of the event.
+            item_id: 1 to 512 bytes of UTF-8.
+
+        Returns:
+            False when there is no such event.
+
+        Raises:
+            HistoryDamagedError: something is damaged, and a rotation would leave it behind.
+            ValueError: the format cannot hold the id.
+            KeyUnavailableError: as in `erase`.
+        """
+        check_item_id(item_id)
+        drop = drop_selected(Selection(seqs=frozenset({seq})))
+
+        def change(connection: sqlite3.Connection, before: Contents) -> Contents:
+            found = [record for record in all_records(before) if record.seq == seq]
+            if not found:
+                raise _Gone
+            if before.damaged:
+                raise HistoryDamagedError(
+                    "something in the history is damaged and would be left behind",
+                    hint="recover what can be read, or erase something first",
+                )
+            keyset = before.keyset.rotated(self._provider)
+            after = rewrite(connection, before, keyset, drop)
+            state, corrected = renamed(before.head, after, found[0], item_id)
+            return append_records(connection, state, [corrected])
+
+        with self._lock:
+            if self._session.read() is None:
+                return False
+            try:
+                self._session.write(change)
+            except _Gone:
+                return False
+            self._session.retire_old_keys()
+            return True
+
     def erase_selected(self, selection: Selection) -> int:
         """Erase events that are named by number, item or time, as in `erase`.
 
@@ -629,6 +673,10 @@ class Sealer:
 
 def _slot_place(keyset: Keyset, context: bytes) -> Place:
     return Place(store_id=keyset.store_id, kind="slot", position=context)
+
+
+class _Gone(Exception):  # noqa: N818 - never leaves this module
+    """There is no such event: the transaction is rolled back."""
 
 
 def _check_apart(folder: Path, key: KeyProvider) -> None:

@@ -31,6 +31,7 @@ ModeReason = Literal[
     "runtime_unguarded",
     "model_failed",
     "no_bundle",
+    "asked",
 ]
 """Why the mode is what it is.
 
@@ -63,7 +64,8 @@ class RankedItem:
         item_id: the shop's key.
         score: higher is better; comparable inside one page only.
         parts: the score's additive pieces by name; they add up to the score within the tolerance of
-            the bundle's manifest (0.0001). Empty without a model.
+            the bundle's manifest (0.0001). Empty without a model. ``preference`` is among them
+            where the shopper asked for a brand or a category.
     """
 
     item_id: ItemId

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 
@@ -30,6 +30,14 @@ if TYPE_CHECKING:
     from shelfrank.ranking.session import GraphInputs
     from shelfrank.ranking.why import Audience
     from shelfrank.types import Daypart, Event, Language
+
+PREFERENCE_BONUS: Final = float(np.log(2))
+"""What a wish adds to a score. Scores are logarithms of how often an item is taken, so this ranks
+the item as if it were taken twice as often: seen at once, and not the whole page. Fixed, not
+learned: nobody's wishes were looked at."""
+
+PREFERENCE: Final = "preference"
+"""Name of the part that wishes make; no graph has one of that name."""
 
 DEFAULT_K: Final = 12
 """A page of three rows of four."""
@@ -100,7 +108,7 @@ class Ranker:
         outputs = self._session.run(inputs)
         return Scores(score=outputs.score, parts=outputs.parts)
 
-    def rank(
+    def rank(  # noqa: PLR0913 - the pure core: what a ranking depends on, by keyword
         self,
         events: Sequence[Event],
         candidates: Iterable[str | Candidate] | None = None,
@@ -109,6 +117,8 @@ class Ranker:
         k: int = DEFAULT_K,
         in_visit: bool | None = None,
         daypart: Daypart | None = None,
+        intensity: float = 1.0,
+        wishes: Selecting | None = None,
     ) -> tuple[RankedItem, ...]:
         """Return the `k` best candidates, best first.
 
@@ -123,35 +133,55 @@ class Ranker:
             k: at least 1; fewer come back when there are fewer candidates.
             in_visit: see `scores`.
             daypart: see `scores`.
+            intensity: how personal, 0 (everybody's order) to 1: each part lies as far between that
+                of everybody and the shopper's own.
+            wishes: what the shopper asked for adds `PREFERENCE_BONUS` times the intensity, as a
+                part of its own; what they ruled out is left out.
 
         Raises:
-            ValueError: k is less than 1, or the daypart is none.
+            ValueError: k is less than 1, the intensity outside 0 to 1, or the daypart is none.
             TypeError: k is no whole number, or a candidate neither text nor `Candidate`.
         """
         check_k(k)
-        ids, rows = self._candidates(candidates)
+        if not 0 <= intensity <= 1:
+            raise ValueError(f"intensity is {intensity}, wanted 0 to 1")
+        asked, rows = self._candidates(candidates)
+        if wishes is not None:
+            allowed = np.flatnonzero(~wishes.forbidden(self.catalog, rows, asked))
+            rows = rows[allowed]
+            asked = asked and [asked[place] for place in allowed.tolist()]
         inputs = graph_inputs(
             events, self.catalog, rows, now=now, in_visit=in_visit, daypart=daypart
         )
-        outputs = self._session.run(inputs)
+        names, outputs = self.part_names, self.run(inputs)
+        if intensity < 1:
+            nobody = graph_inputs((), self.catalog, rows, now=now, daypart=daypart)
+            outputs = _between(self.run(nobody), outputs, np.float32(intensity))
+        if wishes is not None and (preferred := wishes.preferred(self.catalog, rows, asked)).any():
+            names = (*names, PREFERENCE)
+            outputs = _with_part(outputs, preferred * np.float32(intensity * PREFERENCE_BONUS))
         popularity = outputs.parts[:, self._popularity]
         order = np.lexsort((np.arange(rows.size), -popularity, -outputs.score))[:k]
         explainer = _Explanation(
             ranker=self,
             inputs=inputs,
             rows=rows[order],
+            names=names,
             parts=outputs.parts[order],
             usual=outputs.parts.sum(axis=0) / np.float32(max(1, rows.size)),
+            intensity=intensity,
         )
         return tuple(
             RankedItem(
-                item_id=ids[int(row)] if ids is not None else self.catalog.id_of(ItemIdx(int(row))),
-                score=float(outputs.score[row]),
-                parts=dict(zip(self.part_names, outputs.parts[row].tolist(), strict=True)),
+                item_id=asked[place_asked].item_id
+                if asked is not None
+                else self.catalog.id_of(ItemIdx(int(rows[place_asked]))),
+                score=float(outputs.score[place_asked]),
+                parts=dict(zip(names, outputs.parts[place_asked].tolist(), strict=True)),
                 _place=place,
                 _explainer=explainer,
             )
-            for place, row in enumerate(order)
+            for place, place_asked in enumerate(order.tolist())
         )
 
     def run(self, inputs: GraphInputs) -> Scores:
@@ -170,11 +200,47 @@ class Ranker:
 
     def _candidates(
         self, candidates: Iterable[str | Candidate] | None
-    ) -> tuple[list[ItemId] | None, npt.NDArray[np.int64]]:
+    ) -> tuple[list[Candidate] | None, npt.NDArray[np.int64]]:
         if candidates is None:
             return None, self._all_rows
-        distinct = distinct_candidates(candidates)
-        return list(distinct), candidate_rows(list(distinct.values()), self.catalog)
+        distinct = [
+            one if isinstance(one, Candidate) else Candidate(item_id=ItemId(one))
+            for one in distinct_candidates(candidates).values()
+        ]
+        return distinct, candidate_rows(distinct, self.catalog)
+
+
+class Selecting(Protocol):
+    """What a shopper asked for and ruled out; see `shelfrank.wishes.wishes.Wishes`."""
+
+    def forbidden(
+        self,
+        catalog: Catalog,
+        rows: npt.NDArray[np.int64],
+        candidates: Sequence[Candidate] | None,
+    ) -> npt.NDArray[np.bool_]:
+        """Return for each candidate whether it must not be shown."""
+        ...
+
+    def preferred(
+        self,
+        catalog: Catalog,
+        rows: npt.NDArray[np.int64],
+        candidates: Sequence[Candidate] | None,
+    ) -> npt.NDArray[np.bool_]:
+        """Return for each candidate whether it was asked for."""
+        ...
+
+
+def _between(nobody: Scores, own: Scores, intensity: np.float32) -> Scores:
+    """Return parts that lie so far between two; the scores are their sums."""
+    parts = nobody.parts + intensity * (own.parts - nobody.parts)
+    return Scores(score=parts.sum(axis=1), parts=parts)
+
+
+def _with_part(scores: Scores, part: npt.NDArray[np.float32]) -> Scores:
+    parts = np.column_stack([scores.parts, part.astype(np.float32)])
+    return Scores(score=parts.sum(axis=1), parts=parts)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -184,8 +250,10 @@ class _Explanation:
     ranker: Ranker
     inputs: GraphInputs
     rows: npt.NDArray[np.int64]
+    names: tuple[str, ...]
     parts: npt.NDArray[np.float32]
     usual: npt.NDArray[np.float32]
+    intensity: float
 
     def __repr__(self) -> str:
         """Say the size only: it holds a history."""
@@ -206,8 +274,11 @@ class _Explanation:
         lead = self.parts[row] - self.usual
         # A single candidate leads in nothing; then its largest part comes first.
         for part in np.lexsort((-self.parts[row], -lead)):
-            name = self.ranker.part_names[int(part)]
-            if name == "popularity":
+            name = self.names[int(part)]
+            if name == PREFERENCE:
+                if self.parts[row][part] > 0:
+                    return name, None
+            elif name == "popularity":
                 # Nobody has counted an item that the bundle does not know.
                 if lead[part] > 0 and self.rows[row] < self.ranker.catalog.n_items:
                     return name, None
@@ -218,7 +289,7 @@ class _Explanation:
     def _largest_own_reason(self, row: int) -> tuple[str, int | None]:
         """Name what a past item added, though others got more of it; else that nothing did."""
         for part in np.argsort(-self.parts[row], kind="stable"):
-            is_own = self.ranker.part_names[int(part)] != "popularity"
+            is_own = self.names[int(part)] not in {"popularity", PREFERENCE}
             if is_own and (own := self._own_reason(row, int(part))) is not None:
                 return own
         return ("filler" if self._past_items else "generic"), None
@@ -230,7 +301,7 @@ class _Explanation:
         added = np.where(self._liked, self._by_item[:, row, part], np.float32(0))
         if added.max() <= 0:
             return None
-        name, item = self.ranker.part_names[part], self._past_items[int(np.argmax(added))]
+        name, item = self.names[part], self._past_items[int(np.argmax(added))]
         # What often follows an item can be a second look at it.
         if name != "repeat" and item != self.rows[row]:
             return name, item
@@ -265,7 +336,8 @@ class _Explanation:
         nothing = np.zeros(asked.event_item.size, dtype=np.bool_)
         base = self.ranker.run(asked.only(nothing)).parts
         added = [
-            self.ranker.run(asked.only(asked.event_item == item)).parts - base
+            np.float32(self.intensity)
+            * (self.ranker.run(asked.only(asked.event_item == item)).parts - base)
             for item in self._past_items
         ]
         shape = (0, *base.shape)

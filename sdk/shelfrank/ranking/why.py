@@ -45,6 +45,11 @@ _TEXTS: Final[Mapping[str, Mapping[Language, str]]] = {
         "nl": "Dit bekeek of koos je al eens eerder.",
         "en": "You looked at this one or chose it before.",
     },
+    "preference": {
+        "de": "Davon möchten Sie mehr sehen.",
+        "nl": "Hiervan wil je meer zien.",
+        "en": "You asked for more of this.",
+    },
     "generic": {
         "de": "Für alle gleich: ohne Ihre Daten gereiht.",
         "nl": "Voor iedereen gelijk: zonder jouw gegevens gerangschikt.",

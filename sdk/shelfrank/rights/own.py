@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from shelfrank.admitting import Door
 from shelfrank.bundle.files import read_within
-from shelfrank.consent.admission import Admitted
+from shelfrank.consent.admission import Admitted, admit_item
 from shelfrank.consent.purposes import DEFAULT_CONTEXT
 from shelfrank.consent.rules import Status
 from shelfrank.errors import (
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from shelfrank.history.store import History
     from shelfrank.rights.exported import BroughtEvent
     from shelfrank.types import DropReason, Kind, Language
+    from shelfrank.wishes.own import OwnWishes
 
 _TAG_BYTES: Final = 4
 # Below 10**18, which the format's 64 bits hold.
@@ -58,6 +59,7 @@ class Owner(Protocol):
     policy: Policy | None
     bundle: VerifiedBundle | None
     consent: Consent
+    wishes: OwnWishes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +76,7 @@ class OwnEvent:
         day_only: whether only the day of `time` is known; then it stands for that day everywhere.
         quantity: how many; 1 where none is kept.
         visit: ordinal of the visit, growing with time.
+        context: where in the shop it happened, a context of the policy; "" where none is kept.
         purposes: what it is kept for.
     """
 
@@ -85,6 +88,7 @@ class OwnEvent:
     day_only: bool
     quantity: float
     visit: int
+    context: str
     purposes: frozenset[str]
 
     def __repr__(self) -> str:
@@ -162,6 +166,39 @@ class OwnHistory:
         )
 
     @tells_no_locals
+    def correct(self, event_id: str, *, item_id: str) -> bool:
+        """Say that an event was about another item. Time, visit and purposes stay.
+
+        The old event is erased and the new one written in one step; its handle is a new one.
+
+        Args:
+            event_id: from `events`.
+            item_id: what it was about.
+
+        Returns:
+            Whether it was corrected; False when the event is gone.
+
+        Raises:
+            TypeError: one of them is no text.
+            ValueError: the item is not in the catalog, or may not be kept; nothing was changed.
+            HistoryDamagedError: something is damaged; recover first.
+            KeyUnavailableError: see `shelfrank.history.store.History.erase`.
+        """
+        _must_be(item_id, str, "item_id")
+        seq = self._seq_of(event_id)
+        if seq is None:
+            return False
+        catalog, policy = self._catalog(), self._device.policy
+        row = None if catalog is None else catalog.index_of(ItemId(item_id))
+        category = None if catalog is None or row is None else catalog.category(row)
+        if policy is None or admit_item(policy, known=row is not None, category=category):
+            raise ValueError("the item is not in the catalog, or is of a sort that is never kept")
+        if self._device.wishes.forbids(ItemId(item_id), category):
+            raise ValueError("the item was ruled out by the shopper")
+        with self._lock:
+            return self._history.correct(seq, ItemId(item_id))
+
+    @tells_no_locals
     def erase_event(self, event_id: str) -> int:
         """Erase one event.
 
@@ -175,15 +212,11 @@ class OwnHistory:
             TypeError: it is no text.
             KeyUnavailableError: see `shelfrank.history.store.History.erase`.
         """
-        _must_be(event_id, str, "event_id")
-        tag, _, number = event_id.partition("-")
-        if tag != self._tag():
-            return 0
-        # Only as it was written: a number that merely means the same is no handle.
-        if _HANDLE_NUMBER.fullmatch(number) is None:
+        seq = self._seq_of(event_id)
+        if seq is None:
             return 0
         with self._lock:
-            return self._history.erase_selected(Selection(seqs=frozenset({int(number)})))
+            return self._history.erase_selected(Selection(seqs=frozenset({seq})))
 
     @tells_no_locals
     def erase_day(self, day: date, *, zone: tzinfo = UTC) -> int:
@@ -339,9 +372,14 @@ class OwnHistory:
                 "the export has events in the future by the clock of this device",
                 hint="set the clock; it may be behind",
             )
-        # What is given for this visit only must not reach a disk.
-        lasting = consent.given() - consent.visiting()
-        door = Door(self._device.policy, self._catalog(), given=lasting, now=now)
+        door = Door(
+            self._device.policy,
+            self._catalog(),
+            # What is given for this visit only must not reach a disk.
+            given=consent.given() - consent.visiting(),
+            now=now,
+            ruled_out=self._device.wishes.forbids,
+        )
         dropped: Counter[DropReason] = Counter()
         admitted: list[PastEvent] = []
         for event in brought:
@@ -358,6 +396,15 @@ class OwnHistory:
             already_here=len(admitted) - stored,
             dropped=dict(sorted(dropped.items())),
         )
+
+    def _seq_of(self, event_id: str) -> int | None:
+        """Return the number that a handle stands for, or None where it is none of this history."""
+        _must_be(event_id, str, "event_id")
+        tag, _, number = event_id.partition("-")
+        # Only as it was written: a number that merely means the same is no handle.
+        if tag != self._tag() or _HANDLE_NUMBER.fullmatch(number) is None:
+            return None
+        return int(number)
 
     def _tag(self) -> str:
         """Return what sets the handles of this history apart from those of an erased one."""
@@ -378,6 +425,7 @@ class OwnHistory:
             day_only=is_day_only(event.time, stored.purposes, self._device.policy),
             quantity=event.quantity,
             visit=event.visit,
+            context=event.context,
             purposes=stored.purposes,
         )
 

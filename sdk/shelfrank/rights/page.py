@@ -137,6 +137,7 @@ def _event_row(
         event.item_id,
         category or "",
         f"{event.quantity:g}",
+        event.context,
         "; ".join(sorted(titles[name] for name in stored.purposes)),
     )
 

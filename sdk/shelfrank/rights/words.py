@@ -108,7 +108,7 @@ WORDS: Final[Mapping[Language, Words]] = {
             "Wie lange",
             "Einträge",
         ),
-        event_columns=("Wann (UTC)", "Was", "Artikel", "Nummer", "Bereich", "Menge", "Wofür"),
+        event_columns=("Wann (UTC)", "Was", "Artikel", "Nummer", "Bereich", "Menge", "Wo", "Wofür"),
         files={
             "readme.html": "diese Seite",
             "history.json": "die Einträge zum Lesen für Menschen und Programme (JSON)",
@@ -179,6 +179,7 @@ WORDS: Final[Mapping[Language, Words]] = {
             "Nummer",
             "Afdeling",
             "Aantal",
+            "Waar",
             "Waarvoor",
         ),
         files={
@@ -251,6 +252,7 @@ WORDS: Final[Mapping[Language, Words]] = {
             "Number",
             "Part of the shop",
             "Quantity",
+            "Where",
             "What for",
         ),
         files={

@@ -230,7 +230,12 @@ def test_a_purpose_without_a_context_in_both_is_gone():
 def test_the_reason_shown_is_that_of_the_retention_in_force():
     long = policy(retention="P500D", retention_reason="Christmas comes once a year.")
 
+    shorter = policy(retention="P400D", retention_reason="So is the barbecue, nearly.")
+
     assert stricter(long, policy()).purpose("rank_products").retention_reason == ""
+    assert stricter(long, shorter).purpose("rank_products").retention_reason == (
+        "So is the barbecue, nearly."
+    )
     assert stricter(long, long).purpose("rank_products").retention_reason == (
         "Christmas comes once a year."
     )

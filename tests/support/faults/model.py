@@ -206,8 +206,8 @@ class HistoryMachine(RuleBasedStateMachine):
     @rule(place=st.floats(0, 1, exclude_max=True), anchor=st.booleans())
     def flip_a_bit(self, place: float, anchor: bool) -> None:
         path = self.profile.anchor if anchor else self.profile.database
-        if not path.exists():
-            return
+        if not path.exists() or not path.stat().st_size:
+            return  # A creation that was cut has left an empty file.
         self.history.close()
         self.other.close()
         files = {each: each.read_bytes() for each in self.root.rglob("*") if each.is_file()}

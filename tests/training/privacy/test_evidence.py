@@ -70,7 +70,7 @@ def test_it_holds_all_that_a_policy_alone_can_show():
     assert evidence.files["policy.toml"] == careful_policy()
     assert json.loads(evidence.files["check.json"])["passed"] is True
     rows = list(csv.DictReader(io.StringIO(evidence.files["inventory.csv"].decode())))
-    assert (len(rows), rows[0]["used_by"]) == (9, "next, affinity, category, repeat")
+    assert (len(rows), rows[0]["used_by"]) == (10, "next, affinity, category, repeat")
 
 
 def test_the_index_names_every_file_with_its_digest():

@@ -34,13 +34,17 @@ def test_every_field_of_every_purpose_is_listed_once():
     rows = inventory(Policy.parse(careful_policy()))
 
     assert [(row.purpose, row.field) for row in rows] == [
-        *(("rank_products", name) for name in ("item", "kind", "time", "visit", "brand")),
+        *(
+            ("rank_products", name)
+            for name in ("item", "kind", "time", "visit", "brand", "context")
+        ),
         *(("sort_offers", name) for name in ("item", "kind", "time", "visit")),
     ]
     brand = rows[4]
     assert (brand.origin, brand.categories) == ("declared", ("pd:Preference",))
     assert brand.used_by == ("declared preferences",)
     assert (brand.retention_days, brand.contexts) == (180, ("kiosk", "shop"))
+    assert rows[5].used_by == ("who may read the event",)
     assert unused(rows) == ()
 
 
@@ -61,7 +65,7 @@ def test_what_nothing_uses_is_named_and_the_command_fails(capsys):
     assert told("wasteful.toml", "--json") == 1
     found = json.loads(capsys.readouterr().out)
     assert found["unused"] == ["rank_products.quantity"]
-    assert (found["bundle"], len(found["kept"])) == (None, 9)
+    assert (found["bundle"], len(found["kept"])) == (None, 10)
 
 
 @pytest.mark.usefixtures("place")

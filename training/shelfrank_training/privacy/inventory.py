@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from shelfrank.bundle import archive
 from shelfrank.bundle.manifest import Manifest
 from shelfrank.consent.policy import Policy, stricter
+from shelfrank.consent.purposes import DEFAULT_CONTEXT
 from shelfrank.consent.vocabulary import fideslang_term, field_terms, purpose_terms
 from shelfrank_training.privacy.uses import COUNTED_KINDS, Uses, uses_of_graph, uses_of_models
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from shelfrank.consent.purposes import Field, Purpose
 
@@ -25,7 +26,7 @@ class Kept:
         purpose: its id.
         area: its area.
         use_case: what it is for.
-        field: what is kept.
+        field: what is kept; ``context`` where a purpose reads more than the one shop.
         origin: declared by the shopper, or observed on the device.
         necessity: whether the purpose works without it.
         categories: terms of the Data Privacy Vocabulary for what the field holds.
@@ -84,14 +85,23 @@ def inventory(policy: Policy, bundle: bytes | None = None) -> tuple[Kept, ...]:
         uses = uses_of_graph(archive.member(members, archive.MODEL), manifest.model.parts)
         if archive.POLICY in members:
             in_force = stricter(policy, Policy.parse(members[archive.POLICY]))
-    return tuple(
-        _kept(purpose, field, uses) for purpose in in_force.purposes for field in purpose.fields
-    )
+    return tuple(row for purpose in in_force.purposes for row in _rows(purpose, uses))
 
 
 def unused(rows: Sequence[Kept]) -> tuple[Kept, ...]:
     """Return what is kept for nothing."""
     return tuple(row for row in rows if not row.used_by)
+
+
+def _rows(purpose: Purpose, uses: Uses) -> Iterator[Kept]:
+    for field in purpose.fields:
+        yield _kept(purpose, field, uses)
+    # The one context of a policy that names none says nothing about an event.
+    if purpose.contexts != (DEFAULT_CONTEXT,):
+        item = next(field for field in purpose.fields if field.name == "item")
+        yield replace(
+            _kept(purpose, item, uses), field="context", used_by=("who may read the event",)
+        )
 
 
 def _kept(purpose: Purpose, field: Field, uses: Uses) -> Kept:

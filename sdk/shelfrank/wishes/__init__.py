@@ -1,0 +1,1 @@
+"""What the shopper says outright: more of this, never that."""
