@@ -16,6 +16,8 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
     from shelfrank import errors, keys
+    from shelfrank.consent.signals import Signals
+    from shelfrank.consent.subject import Subject
     from shelfrank.device import Device
     from shelfrank.ranking.page import Page, RankedItem
     from shelfrank.ranking.ranker import Ranker
@@ -31,7 +33,9 @@ __all__ = [
     "Page",
     "RankedItem",
     "Ranker",
+    "Signals",
     "Stored",
+    "Subject",
     "errors",
     "keys",
 ]
@@ -44,7 +48,9 @@ _HOME = {
     "Page": "shelfrank.ranking.page",
     "RankedItem": "shelfrank.ranking.page",
     "Ranker": "shelfrank.ranking.ranker",
+    "Signals": "shelfrank.consent.signals",
     "Stored": "shelfrank.types",
+    "Subject": "shelfrank.consent.subject",
 }
 
 

@@ -7,8 +7,8 @@ shape; without consent, history or model it answers generically and says so.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Final, Literal, Self, get_args
@@ -21,13 +21,17 @@ from shelfrank.bundle.verify import verify_bundle
 from shelfrank.clock import SystemClock
 from shelfrank.consent.admission import Admitted
 from shelfrank.consent.engine import Consent
+from shelfrank.consent.limits import preset_on_device
+from shelfrank.consent.permission import Circumstances
 from shelfrank.consent.purposes import DEFAULT_CONTEXT
-from shelfrank.consent.store import FileChoiceStore, MemoryChoiceStore
+from shelfrank.consent.signals import Signals
+from shelfrank.consent.store import FileChoiceStore, FileJournalStore, MemoryChoiceStore
+from shelfrank.consent.subject import Subject
 from shelfrank.errors import ConsentError, HistoryError, ModelMismatchError, RuntimeGuardError
 from shelfrank.frames import tells_no_locals
 from shelfrank.history.keys import KeyProvider
 from shelfrank.history.storage import ANCHOR_NAME, DATABASE_NAME
-from shelfrank.history.store import History, NewEvent
+from shelfrank.history.store import History, NewEvent, Selection
 from shelfrank.ranking.fallback import caller_order
 from shelfrank.ranking.inputs import check_k, daypart_of, distinct_candidates
 from shelfrank.ranking.page import Page
@@ -46,6 +50,7 @@ if TYPE_CHECKING:
     from shelfrank.benefit import Benefit
     from shelfrank.bundle.verify import VerifiedBundle
     from shelfrank.consent.policy import Policy
+    from shelfrank.consent.presets import Preset
     from shelfrank.consent.store import ChoiceStore
     from shelfrank.history.store import Recovered, Sealer
     from shelfrank.ranking.page import Mode, ModeReason, Rung
@@ -55,6 +60,7 @@ if TYPE_CHECKING:
     from shelfrank.wishes.wishes import Preferable
 
 _CHOICES_FILE = "choices"
+_JOURNAL_FILE = "journal"
 
 Asked = Literal["auto", "personal", "contextual", "generic"]
 """How personal a ranking is asked to be; what really happened is `Page.mode`."""
@@ -74,7 +80,7 @@ class Device:
         wishes: what the shopper said outright: seen, corrected (`shelfrank.wishes.own.OwnWishes`).
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what `open` has made, by keyword
         self,
         *,
         history: History,
@@ -83,11 +89,15 @@ class Device:
         bundle: VerifiedBundle | None,
         policy: Policy | None,
         clock: Clock,
+        circumstances: Circumstances,
     ) -> None:
         """Use `Device.open`."""
         self.policy = policy
+        self._circumstances = circumstances
         self.bundle = bundle
         self._history = history
+        # What is kept under a grant for this visit only.
+        self._visit = History.in_memory(clock=clock)
         self._folder = folder
         self._clock = clock
         # Between asking for consent and writing, nothing may be withdrawn or erased.
@@ -120,6 +130,9 @@ class Device:
         policy: str | Path | bytes | Policy | None = None,
         clock: Clock | None = None,
         allow_unprotected: bool = False,
+        preset: Preset | str | Sequence[str] | None = None,
+        signals: Signals | None = None,
+        subject: Subject | None = None,
     ) -> Self:
         """Verify the bundle, open the history, and erase what is due; write nothing new.
 
@@ -137,6 +150,12 @@ class Device:
             allow_unprotected: accept a bundle whose label says that numbers about few shoppers are
                 in it, with any epsilon or none; for research only. What the policy's
                 `must_exclude` lists must be left out all the same.
+            preset: of the law where the shopper is: an id, several (the strictest of each rule
+                holds), or ``unknown`` (the strictest of all). None takes what the policy names, or
+                else the strictest. It can only tighten the policy.
+            signals: what the browser or system signals, such as `Signals.from_headers(…)`.
+            subject: what the app knows of the shopper's age; None is unknown, which is not adult.
+                A child's profile that held an adult's choices is erased.
 
         Raises:
             ValueError: a folder without a key, or a bundle without trust.
@@ -180,6 +199,11 @@ class Device:
                 bundle=verified,
                 policy=in_force,
                 clock=clock,
+                circumstances=Circumstances(
+                    preset=preset_on_device(preset, in_force, on=_today(clock, verified)),
+                    signals=signals or Signals(),
+                    subject=subject or Subject(),
+                ),
             )
             device._keep_house()
         except BaseException:
@@ -236,10 +260,14 @@ class Device:
         old, new = Path(folder), Path(into)
 
         def take_along(before: Sealer, after: Sealer) -> None:
-            with suppress(ConsentError):
-                choices = FileChoiceStore(old / _CHOICES_FILE, before).read()
-                if choices is not None:
-                    FileChoiceStore(new / _CHOICES_FILE, after).write(choices)
+            for store, name in (
+                (FileChoiceStore, _CHOICES_FILE),
+                (FileJournalStore, _JOURNAL_FILE),
+            ):
+                with suppress(ConsentError):
+                    content = store(old / name, before).read()
+                    if content is not None:
+                        store(new / name, after).write(content)
             with suppress(HistoryError):
                 wishes = FileWishStore(old, before).read()
                 if wishes:
@@ -305,36 +333,52 @@ class Device:
         visit: Literal["current", "new"],
         context: str,
     ) -> Stored | Dropped:
+        self.consent.still_here()
+        given = self.consent.given()
         door = Door(
             self.policy,
             None if self.bundle is None else self.bundle.catalog,
-            given=self.consent.given(),
+            given=given,
             now=self.consent.effective_now(),
             ruled_out=self.wishes.forbids,
         )
         admitted = door.admit(kind, item_id, time, context=context)
+        if admitted == "no_consent":
+            return Dropped(self.consent.why_nothing() or "no_consent")
         if not isinstance(admitted, Admitted):
             return Dropped(admitted)
-        if visit == "new":
-            self._history.new_visit()
-        self._history.append(
-            [
-                NewEvent(
-                    kind=kind,
-                    item_id=item_id,
-                    time=time,
-                    stored_time=admitted.stored_time,
-                    quantity=quantity if admitted.keeps_quantity else 1.0,
-                    purposes=admitted.purposes,
-                    context=context,
-                )
-            ]
+        event = NewEvent(
+            kind=kind,
+            item_id=item_id,
+            time=time,
+            stored_time=admitted.stored_time,
+            quantity=quantity if admitted.keeps_quantity else 1.0,
+            purposes=admitted.purposes,
+            context=context,
         )
+        on_the_disk = self._append(event, new_visit=visit == "new")
+        for purpose in admitted.purposes:
+            self.consent.count("recorded", purpose=purpose, what=kind)
         # The event is safe by now. What is due is not used whatever happens, and goes later.
-        with suppress(HistoryError):
-            self._forget_old()
-        self._remember_bundle()
+        if on_the_disk:
+            with suppress(HistoryError):
+                self._forget_old()
+            self._remember_bundle()
+            self.consent.keep_house_daily()
         return Stored()
+
+    def _append(self, event: NewEvent, *, new_visit: bool) -> bool:
+        """Keep an event, in memory where given for this visit only; whether it is on the disk."""
+        visiting = self.consent.visiting()
+        for history, purposes in (
+            (self._history, event.purposes - visiting),
+            (self._visit, event.purposes & visiting),
+        ):
+            if purposes:
+                if new_visit:
+                    history.new_visit()
+                history.append([replace(event, purposes=purposes)])
+        return bool(event.purposes - visiting)
 
     def prefer(self, what: Preferable, value: str) -> Stored | Dropped:
         """Note a brand or category to show more of; see `shelfrank.wishes.own.OwnWishes.prefer`."""
@@ -371,6 +415,7 @@ class Device:
             self.wishes.never_use(item_id=item_id)
         else:
             self.history.erase_item(item_id)
+        self._visit.erase_selected(Selection(item_ids=frozenset({ItemId(item_id)})))
         return Stored()
 
     def benefit_report(self, *, k: int = DEFAULT_K) -> Benefit:
@@ -411,8 +456,14 @@ class Device:
         return () if self.bundle is None else self.bundle.label.main_parameters(language)
 
     def new_visit(self) -> None:
-        """Let the next event start a visit: the shopper came in, or began a new basket."""
-        self._history.new_visit()
+        """Let the next event start a visit: the shopper came in, or began a new basket.
+
+        Ends the grants that were for one visit only, and erases what was kept under them.
+        """
+        with self._writing:
+            self._history.new_visit()
+            self.consent.end_visit()
+            self._visit.destroy()
 
     @tells_no_locals
     def rank(
@@ -442,12 +493,7 @@ class Device:
             ValueError: k is less than 1, an unknown mode, or an intensity outside 0 to 1.
             TypeError: a candidate is neither text nor `Candidate`.
         """
-        check_k(k)
-        if mode not in MODES:
-            raise ValueError(f"mode is {mode!a}, wanted one of {', '.join(MODES)}")
-        if not 0 <= intensity <= 1:
-            raise ValueError(f"intensity is {intensity}, wanted 0 to 1")
-        how = _How(k=k, mode="generic" if intensity == 0 else mode, intensity=intensity)
+        how = _checked_how(k, mode, intensity)
         asked = None if candidates is None else list(distinct_candidates(candidates).values())
         if self._ranker is None:
             return self._unranked(asked, k=k, reason="no_bundle")
@@ -458,6 +504,9 @@ class Device:
             if erased:
                 # Once more, from what is left.
                 page, erased = self._ranked_now(self._ranker, asked, how)
+            if page.mode == "personal":
+                consent.count("used", purpose=RANK_PURPOSE, what="times")
+            # The last thing that happens: a choice made until here is obeyed.
             unchanged = self.consent is consent and consent.generation == generation and not erased
             if not (unchanged and self._still_permitted(page)):
                 page = self._ranked(self._ranker, (), "consent_changed", asked, how)
@@ -478,6 +527,7 @@ class Device:
         """
         with self._writing:
             try:
+                self._visit.destroy()
                 self._history.destroy()
             finally:
                 if self._folder is not None:
@@ -488,14 +538,25 @@ class Device:
                 self.consent = self._new_consent()
 
     def close(self) -> None:
-        """Close the files and forget the keys. May be repeated."""
+        """Close the files and forget the keys; end the visit. May be repeated."""
+        self.consent.close()
+        self._visit.close()
         self._history.close()
 
     def _new_consent(self) -> Consent:
         store: ChoiceStore = MemoryChoiceStore()
+        journal = None
         if self._folder is not None:
             store = FileChoiceStore(self._folder / _CHOICES_FILE, self._history.sealer)
-        return Consent(self.policy, store, self._clock, self._withdrawn)
+            journal = FileJournalStore(self._folder / _JOURNAL_FILE, self._history.sealer)
+        return Consent(
+            self.policy,
+            store,
+            self._clock,
+            self._withdrawn,
+            circumstances=self._circumstances,
+            journal=journal,
+        )
 
     def _wish_store(self) -> WishStore:
         if self._folder is None:
@@ -505,6 +566,7 @@ class Device:
     @tells_no_locals
     def _withdrawn(self, purpose: str) -> None:
         with self._writing:
+            self._visit.drop_purpose(purpose)
             if purpose == RANK_PURPOSE:
                 with suppress(HistoryError):
                     self.wishes.forget_preferred()
@@ -512,12 +574,14 @@ class Device:
 
     def _keep_house(self) -> None:
         """Erase what is due and move clock and bundle marks; before the first choice, nothing."""
+        if self.consent.must_start_anew:
+            self.erase()
         if self.bundle is not None:
             self.consent.not_before(self.bundle.manifest.issued_at)
         with suppress(HistoryError):
             newest = self._history.newest_time
             if newest is not None:
-                self.consent.not_before(newest)
+                self.consent.seen_at(newest)
             for purpose in self.consent.to_forget():
                 self._history.drop_purpose(purpose)
             self.wishes.erase_ruled_out()
@@ -525,7 +589,7 @@ class Device:
             self._forget_old()
             if newest is not None:
                 self._remember_bundle()
-        self.consent.advance_clock()
+        self.consent.keep_house()
 
     def _remember_bundle(self) -> None:
         """Note which bundle is served, once a history is there: before, nothing is written."""
@@ -540,19 +604,22 @@ class Device:
 
     def _forget_old(self) -> None:
         """Erase what its purpose keeps no longer: exactly what `Purpose.keeps` says no to."""
-        now = self.consent.effective_now()
+        now = self.consent.settled_now()
         for purpose in self.policy.purposes if self.policy is not None else ():
             newest_old = now - timedelta(days=purpose.retention_days)
-            self._history.drop_older(purpose.id, newest_old + timedelta.resolution)
+            gone = self._history.drop_older(purpose.id, newest_old + timedelta.resolution)
+            if gone:
+                self.consent.note("purged", purpose=purpose.id, counts={"events": gone})
 
     def _usable_events(self) -> tuple[tuple[Event, ...], ModeReason]:
         """Return what ranking may read now, and why it may read nothing."""
         if self.policy is None:
             return (), "no_policy"
-        if RANK_PURPOSE not in self.consent.given():
-            return (), "no_consent"
+        refused = self.consent.why_not(RANK_PURPOSE)
+        if refused is not None:
+            return (), refused
         try:
-            kept = self._history.events(RANK_PURPOSE)
+            kept = self._history_of(RANK_PURPOSE).events(RANK_PURPOSE)
         except HistoryError:
             return (), "history_unavailable"
         purpose, now = self.policy.purpose(RANK_PURPOSE), self.consent.effective_now()
@@ -564,6 +631,9 @@ class Device:
             and not self._is_ruled_out(event.item_id)
         )
         return events, "consent_given" if events else "no_history"
+
+    def _history_of(self, purpose: str) -> History:
+        return self._visit if purpose in self.consent.visiting() else self._history
 
     def _is_ruled_out(self, item_id: ItemId) -> bool:
         wishes = self.wishes.now()
@@ -634,7 +704,7 @@ class Device:
 
     def _current_visit(self) -> int:
         try:
-            return self._history.current_visit()
+            return self._history_of(RANK_PURPOSE).current_visit()
         except HistoryError:
             return -1
 
@@ -643,6 +713,21 @@ class Device:
     ) -> Page:
         items = caller_order(candidates, k=k)
         return Page(items=items, mode="generic", mode_reason=reason, rung="caller_order")
+
+
+def _checked_how(k: int, mode: Asked, intensity: float) -> _How:
+    check_k(k)
+    if mode not in MODES:
+        raise ValueError(f"mode is {mode!a}, wanted one of {', '.join(MODES)}")
+    if not 0 <= intensity <= 1:
+        raise ValueError(f"intensity is {intensity}, wanted 0 to 1")
+    return _How(k=k, mode="generic" if intensity == 0 else mode, intensity=intensity)
+
+
+def _today(clock: Clock, bundle: VerifiedBundle | None) -> date:
+    """Return the day whose laws hold: no earlier one than that of the bundle."""
+    now = clock.now()
+    return (now if bundle is None else max(now, bundle.manifest.issued_at)).date()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -690,5 +775,5 @@ def has_device_files(folder: Path) -> bool:
 
 
 def _remove_files(folder: Path) -> None:
-    for name in (_CHOICES_FILE, BUNDLE_FILE, WISHES_FILE):
+    for name in (_CHOICES_FILE, _JOURNAL_FILE, BUNDLE_FILE, WISHES_FILE):
         (folder / name).unlink(missing_ok=True)

@@ -155,6 +155,20 @@ class NoticeNotShownError(ConsentError):
     """A grant without the notice that was shown, or with one for other words."""
 
 
+class GuardianMissingError(ConsentError):
+    """A grant by somebody who is, or may be, too young to say yes alone.
+
+    Args:
+        message: see `ShelfrankError`.
+        minor_age: below this many years a guardian must agree.
+        hint: see `ShelfrankError`.
+    """
+
+    def __init__(self, message: str, *, minor_age: int, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.minor_age = minor_age
+
+
 class PolicyError(ShelfrankError):
     """The policy cannot be read or contradicts itself."""
 

@@ -128,6 +128,11 @@ class Candidate:
 DropReason = Literal[
     "no_policy",
     "no_consent",
+    "policy_older",
+    "minor",
+    "gpc",
+    "paused",
+    "clock",
     "kind",
     "context",
     "sensitive",
@@ -150,12 +155,16 @@ class Dropped:
 
     Attributes:
         reason: ``no_policy`` (neither bundle nor app brings one), ``no_consent`` (no purpose is
-            given), ``kind`` (no given purpose admits this kind), ``context`` (none that does lists
-            this area or channel), ``sensitive`` (the category is excluded by the policy),
-            ``unmapped`` (the item or its category is not known, so it cannot be shown not to be
-            sensitive), ``too_old`` (outside the retention), ``no_bundle`` (no bundle is open, so
-            nothing can be filtered), ``never_use`` (the shopper ruled the item or its category
-            out), ``field`` (the purpose does not list this sort of preference).
+            given), ``policy_older`` (an older policy than one that was in force here counts as
+            none), ``minor`` (a shopper who is, or may be, too young, without a guardian's
+            agreement), ``gpc`` (Global Privacy Control), ``paused`` (by the shopper), ``clock`` (it
+            jumped far ahead, and nothing has confirmed that yet), ``kind`` (no given purpose admits
+            this kind), ``context`` (none that does lists this area or channel), ``sensitive`` (the
+            category is excluded by the policy), ``unmapped`` (the item or its category is not
+            known, so it cannot be shown not to be sensitive), ``too_old`` (outside the retention),
+            ``no_bundle`` (no bundle is open, so nothing can be filtered), ``never_use`` (the
+            shopper ruled the item or its category out), ``field`` (the purpose does not list this
+            sort of preference).
     """
 
     reason: DropReason

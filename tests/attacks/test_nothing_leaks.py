@@ -111,6 +111,7 @@ def test_a_whole_life_leaves_no_file_outside_the_folder_it_was_given(process: Pr
         "history.anchor",
         "history.db",
         "history.db-journal",
+        "journal",
     ]
     assert sorted(path.name for path in process.device.iterdir()) == [
         "profile",
@@ -297,7 +298,9 @@ def test_a_life_at_debug_level_logs_prints_and_warns_nothing_of_the_shopper(
         told = repr(
             [device, page, *page, device.consent, device._history, home.key, device._ranker]
         )
-        device.consent.withdraw(RANK_PURPOSE)
+        left = device.consent.withdraw(RANK_PURPOSE)
+        told += repr([left, device.consent.receipts(), device.consent.journal()])
+        told += device.consent.journal_text("nl")
         device.erase()
 
     printed = capfd.readouterr()

@@ -31,6 +31,7 @@ TREE = {
     "ConsentError": "ShelfrankError",
     "UnknownPurposeError": "ConsentError",
     "NoticeNotShownError": "ConsentError",
+    "GuardianMissingError": "ConsentError",
     "PolicyError": "ShelfrankError",
     "MissingExtraError": "ShelfrankError",
     "RuntimeGuardError": "ShelfrankError",
@@ -46,6 +47,7 @@ TRAINING_TREE = {
 FACTS: dict[str, dict[str, object]] = {
     "BundleVersionError": {"offered": 2, "supported": (0, 1)},
     "RollbackError": {"offered": 4, "installed": 5},
+    "GuardianMissingError": {"minor_age": 16},
     "LabelError": {"term": "max_epsilon", "got": 3.0, "wanted": 1.0},
     "ParityError": {"difference": 0.25, "tolerance": 0.125},
 }

@@ -6,7 +6,7 @@ import re
 import tomllib
 
 from shelfrank.bundle import catalog, manifest, trust
-from shelfrank.consent import record
+from shelfrank.consent import journal, record
 from shelfrank.history import envelope
 from shelfrank.rights import exported
 from shelfrank_training.aggregates import info
@@ -33,6 +33,7 @@ def test_the_formats_are_those_of_the_code():
         "history": (envelope.FORMAT,),
         "export": (exported.FORMAT,),
         "record of choices": (record.FORMAT,),
+        "journal of choices": (journal.FORMAT,),
         "aggregates": (info.FORMAT,),
         "model folder": (folder.FORMAT,),
     }

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 APP = script("app/app.py")
-FIRST_CHOICE = {"history.db", "history.anchor", "choices"}
+FIRST_CHOICE = {"history.db", "history.anchor", "choices", "journal"}
 
 
 def files_in(folder: Path) -> set[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from hashlib import sha256
 from itertools import combinations, permutations
@@ -229,6 +229,7 @@ def bundle_bytes(
     files: Mapping[str, bytes] | None = None,
     version: int = 1,
     by_daypart: bool = False,
+    issued_at: datetime = NOW - timedelta(days=1),
 ) -> bytes:
     """Return a signed bundle of the shop; `TRUST` is its root.
 
@@ -238,6 +239,7 @@ def bundle_bytes(
         files: replaced in the model folder before it is signed.
         version: of the bundle.
         by_daypart: the shop's time of day is known (`with_dayparts`).
+        issued_at: when it was signed.
     """
     label = label or Label()
     found = aggregates(
@@ -255,7 +257,7 @@ def bundle_bytes(
             Path(place),
             name="corner-shop",
             version=version,
-            issued_at=NOW - timedelta(days=1),
+            issued_at=issued_at,
             expires=NOW + 3 * YEAR,
             root=TRUST,
         )

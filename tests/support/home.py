@@ -6,6 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from shelfrank import Device, keys
+from shelfrank.consent.subject import Subject
 from shelfrank.types import KINDS, RANK_PURPOSE
 from support import corner_shop
 from support.publisher import NOW
@@ -74,8 +75,13 @@ class Home:
             "trust": corner_shop.TRUST,
             "key": self.key,
             "clock": self.clock,
+            "subject": Subject(age="adult"),
         }
         return Device.open(self.folder, **{**given, **changes})  # type: ignore[arg-type]
+
+    def confirm_the_clock(self) -> None:
+        """Open it once: after a long absence, only the second session believes the clock."""
+        self.open().close()
 
     def files(self) -> Mapping[str, bytes]:
         """Return every file below the root, whatever it is for."""
@@ -89,6 +95,13 @@ class Home:
 def grant(device: Device, purpose: str = RANK_PURPOSE) -> None:
     """Show the notice and say yes."""
     device.consent.grant(purpose, shown=device.consent.notice(purpose, language="nl"))
+
+
+def days_pass(device: Device, clock: SetClock, days: int) -> None:
+    """Let days go by on a device that is in use: its clock is looked at every day."""
+    for _ in range(days):
+        clock.turn(days=1)
+        device.consent.effective_now()
 
 
 def order_of(page: Page) -> list[str]:

@@ -12,13 +12,20 @@ from typing import TYPE_CHECKING
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from shelfrank.consent.permission import Circumstances
 from shelfrank.consent.policy import Policy
+from shelfrank.consent.presets import strictest
+from shelfrank.consent.signals import Signals
+from shelfrank.consent.subject import Subject
 from shelfrank.errors import KeyUnavailableError, WrongKeyError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
 
+    from shelfrank.consent.presets import Preset
     from shelfrank.consent.store import ChoiceStore
+    from shelfrank.consent.subject import AgeGroup
 
 START = datetime(2017, 12, 1, 9, 30, 15, tzinfo=UTC)
 
@@ -68,6 +75,12 @@ class RefusingDisk:
         self.writable = True
         self.writes = 0
 
+    def stamp(self) -> bytes:
+        return self._store.stamp()
+
+    def exclusive(self) -> AbstractContextManager[bool]:
+        return self._store.exclusive()
+
     def read(self) -> bytes | None:
         return self._store.read()
 
@@ -83,6 +96,15 @@ class RefusingDisk:
     def _must_be_writable(self) -> None:
         if not self.writable:
             raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+
+def adult(
+    preset: Preset | None = None, *, gpc: bool = False, age: int | AgeGroup = "adult"
+) -> Circumstances:
+    """Return the circumstances of an adult under the strictest law, or of somebody else."""
+    return Circumstances(
+        preset=preset or strictest(), signals=Signals(gpc=gpc), subject=Subject(age=age)
+    )
 
 
 def policy_data() -> Data:

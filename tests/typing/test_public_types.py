@@ -19,6 +19,9 @@ from pathlib import Path
 from typing import assert_type
 
 from shelfrank import Candidate, Device, Dropped, Event, Page, RankedItem, Stored, errors, keys
+from shelfrank.consent.pending import Pending
+from shelfrank.consent.permission import Block
+from shelfrank.consent.receipts import Receipt
 from shelfrank.rights.own import Exported, Imported, OwnEvent
 from shelfrank.types import DropReason, ItemId
 
@@ -29,7 +32,10 @@ def app(folder: Path, now: datetime) -> None:
     ) as device:
         assert_type(device, Device)
         notice = device.consent.notice("rank_products", language="nl")
-        device.consent.grant("rank_products", shown=notice)
+        assert_type(device.consent.grant("rank_products", shown=notice), Receipt)
+        assert_type(device.consent.withdraw_all().receipt, Receipt | None)
+        assert_type(device.consent.pending(language="nl"), tuple[Pending, ...])
+        assert_type(device.consent.why_not("rank_products"), Block | None)
         answer = device.record("view", "sku-17", quantity=2, time=now)
         assert_type(answer, Stored | Dropped)
         if isinstance(answer, Dropped):

@@ -20,6 +20,11 @@ ModeReason = Literal[
     "consent_given",
     "no_consent",
     "no_policy",
+    "policy_older",
+    "minor",
+    "gpc",
+    "paused",
+    "clock",
     "no_history",
     "consent_changed",
     "history_unavailable",
@@ -28,7 +33,11 @@ ModeReason = Literal[
     "no_bundle",
     "asked",
 ]
-"""Why the mode is what it is."""
+"""Why the mode is what it is.
+
+``policy_older``, ``minor``, ``gpc``, ``paused`` and ``clock`` are those of
+`shelfrank.types.Dropped`: there is a yes, and it does not count now.
+"""
 
 Rung = Literal["visit", "history", "popular", "caller_order"]
 """How far down the ladder the call had to go: the current visit, the history, what is popular, or

@@ -375,7 +375,8 @@ class OwnHistory:
         door = Door(
             self._device.policy,
             self._catalog(),
-            given=consent.given(),
+            # What is given for this visit only must not reach a disk.
+            given=consent.given() - consent.visiting(),
             now=now,
             ruled_out=self._device.wishes.forbids,
         )

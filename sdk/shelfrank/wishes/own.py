@@ -112,8 +112,10 @@ class OwnWishes:
         policy = self._owner.policy
         if policy is None:
             return Dropped("no_policy")
-        if RANK_PURPOSE not in self._owner.consent.given():
-            return Dropped("no_consent")
+        consent = self._owner.consent
+        # What is given for this visit only must not reach a disk.
+        if RANK_PURPOSE not in consent.given() - consent.visiting():
+            return Dropped(consent.why_not(RANK_PURPOSE) or "no_consent")
         if what not in self._allowed_fields():
             return Dropped("field")
         if what == "category" and policy.sensitive.covers(value):

@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from shelfrank.consent.engine import Consent, Notice
 from shelfrank.consent.store import SLOT_BYTES, FileChoiceStore
 from shelfrank.errors import ConsentError
-from support.shopper import AesSealer, RefusingDisk, SetClock, policy
+from support.shopper import AesSealer, RefusingDisk, SetClock, adult, policy
 
 PURPOSES = st.sampled_from(["rank_products", "sort_offers"])
 POLICIES = [policy(), policy(retention="P90D"), policy(retention="P400D", validity="P2M"), None]
@@ -43,7 +43,9 @@ class Device(RuleBasedStateMachine):
     def start(self) -> None:
         self.disk = RefusingDisk(FileChoiceStore(self.folder / "choices", self.sealer))
         self.disk.writable = self.writable
-        self.consent = Consent(self.policy, self.disk, self.clock, lambda _purpose: None)
+        self.consent = Consent(
+            self.policy, self.disk, self.clock, lambda _purpose: None, circumstances=adult()
+        )
 
     @precondition(lambda self: self.policy is not None)
     @rule(purpose=PURPOSES)
@@ -80,10 +82,21 @@ class Device(RuleBasedStateMachine):
         self.clock.turn(days=days)
         assert self.consent.given() <= before
 
+    @rule(purpose=PURPOSES, pause=st.booleans())
+    def pause(self, purpose: str, pause: bool) -> None:
+        before = self.consent.given()
+        with suppress(ConsentError):
+            if pause:
+                self.consent.pause(purpose)
+                assert purpose not in self.consent.given()
+            else:
+                self.consent.resume(purpose)
+        assert self.consent.given() <= (before if pause else self.yes)
+
     @rule()
     def move_the_mark(self) -> None:
         before = self.consent.given()
-        self.consent.advance_clock()
+        self.consent.keep_house()
         assert self.consent.given() == before
 
     @rule(policy_=st.sampled_from(POLICIES))
@@ -121,10 +134,12 @@ class Device(RuleBasedStateMachine):
         assert now >= self.clock.time
 
     @invariant()
-    def what_is_given_permits_and_nothing_else_does(self) -> None:
+    def what_is_given_permits_and_what_is_not_says_why(self) -> None:
         given = self.consent.given()
         for purpose in ("rank_products", "sort_offers"):
-            assert self.consent.status(purpose).permits == (purpose in given)
+            assert (purpose in given) == (self.consent.why_not(purpose) is None)
+            if purpose in given:
+                assert self.consent.status(purpose).permits
 
 
 TestDevice = Device.TestCase

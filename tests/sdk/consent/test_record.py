@@ -98,7 +98,7 @@ def edited(change):
 
 
 BROKEN = {
-    "another format": lambda content: content.update(format=1),
+    "another format": lambda content: content.update(format=2),
     "an unknown key": lambda content: content.update(more=1),
     "no clock": lambda content: content.pop("clock"),
     "a clock before 1970": lambda content: content.update(clock=-1),

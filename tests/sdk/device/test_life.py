@@ -13,7 +13,7 @@ from shelfrank.ranking.ranker import Ranker
 from shelfrank.types import RANK_PURPOSE
 from support import corner_shop
 from support.corner_shop import BAG, BREAD, GIN, MILK, ROLLS, ROWS, TEA
-from support.home import Home, grant, order_of, outcome, policy
+from support.home import Home, days_pass, grant, order_of, outcome, policy
 from support.publisher import NOW
 
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ def test_sensitive_and_unmapped_items_are_never_kept(home: Home) -> None:
 def test_what_lies_outside_the_retention_is_not_taken(home: Home) -> None:
     with home.open() as device:
         grant(device)
-        home.clock.turn(days=181)
+        days_pass(device, home.clock, 181)
         assert device.record("purchase", TEA, time=NOW) == Dropped("too_old")
 
 

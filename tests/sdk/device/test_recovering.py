@@ -50,7 +50,7 @@ def test_events_choices_and_the_remembered_bundle_go_along(home: Home, tmp_path:
     saved = Device.recover_at(home.folder, key=home.key, into=tmp_path / "clean", clock=home.clock)
 
     assert (saved.kept, saved.lost) == (2, 128)
-    for name in ("history.db", "history.anchor", "choices", "bundle"):
+    for name in ("history.db", "history.anchor", "choices", "journal", "bundle"):
         assert (home.folder / name).exists()
         assert (tmp_path / "clean" / name).stat().st_mode & 0o777 == 0o600
     home.folder = tmp_path / "clean"
@@ -58,6 +58,8 @@ def test_events_choices_and_the_remembered_bundle_go_along(home: Home, tmp_path:
         assert kept(device) == [MILK, MILK]
         assert RANK_PURPOSE in device.consent.given()
         assert device.rank().mode == "personal"
+        assert [receipt.event for receipt in device.consent.receipts()] == ["granted"]
+        assert device.consent.journal_state == "whole"
 
 
 def test_without_readable_choices_nothing_is_permitted(home: Home, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from shelfrank.errors import HistoryFullError
 from shelfrank.history.store import History
 from shelfrank.types import RANK_PURPOSE
 from support.corner_shop import MILK, TEA
-from support.home import Home, bundle, grant, outcome, policy
+from support.home import Home, bundle, days_pass, grant, outcome, policy
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,6 +38,7 @@ def kept(device: Device) -> list[str]:
 def test_opening_erases_what_is_too_old_and_not_an_hour_before(home: Home) -> None:
     home.clock.time = home.clock.time.replace(minute=0, second=0) + timedelta(days=DAYS)
     home.clock.turn(seconds=-1)
+    home.confirm_the_clock()
     with home.open() as device:
         assert (kept(device), device.rank().mode) == ([TEA], "personal")
 
@@ -48,7 +49,7 @@ def test_opening_erases_what_is_too_old_and_not_an_hour_before(home: Home) -> No
 
 def test_writing_erases_what_is_too_old(home: Home) -> None:
     with home.open() as device:
-        home.clock.turn(days=DAYS)
+        days_pass(device, home.clock, DAYS)
         assert kept(device) == [TEA]
         device.record("purchase", MILK)
         assert kept(device) == [MILK]
@@ -61,7 +62,7 @@ def test_an_event_that_is_stored_is_said_to_be_although_nothing_could_be_erased(
         raise HistoryFullError("no space left on the disk")
 
     with home.open() as device:
-        home.clock.turn(days=DAYS)
+        days_pass(device, home.clock, DAYS)
         with monkeypatch.context() as patch:
             patch.setattr(History, "drop_older", fail)
             assert device.record("purchase", MILK) == Stored()
@@ -73,7 +74,7 @@ def test_an_event_that_is_stored_is_said_to_be_although_nothing_could_be_erased(
 
 def test_ranking_does_not_use_what_is_too_old_although_nobody_erased_it_yet(home: Home) -> None:
     with home.open() as device:
-        home.clock.turn(days=DAYS)
+        days_pass(device, home.clock, DAYS)
         page = device.rank()
 
         assert kept(device) == [TEA]
@@ -82,9 +83,9 @@ def test_ranking_does_not_use_what_is_too_old_although_nobody_erased_it_yet(home
 
 def test_a_clock_set_back_prolongs_nothing(home: Home) -> None:
     with home.open() as device:
-        home.clock.turn(days=100)
+        days_pass(device, home.clock, 100)
         device.record("purchase", MILK)
-        home.clock.turn(days=80)
+        days_pass(device, home.clock, 80)
         assert device.rank().mode == "personal"
 
         home.clock.turn(days=-170)
@@ -94,8 +95,9 @@ def test_a_clock_set_back_prolongs_nothing(home: Home) -> None:
 
 def test_a_clock_set_back_before_a_restart_prolongs_nothing(home: Home) -> None:
     home.clock.turn(days=DAYS)
+    home.confirm_the_clock()
     with home.open() as device:
-        device.consent.advance_clock()
+        device.consent.keep_house()
     home.clock.turn(days=-170)
 
     with home.open() as device:
@@ -105,6 +107,7 @@ def test_a_clock_set_back_before_a_restart_prolongs_nothing(home: Home) -> None:
 
 def test_a_clock_set_back_before_a_restart_revives_no_grant(home: Home) -> None:
     home.clock.turn(days=364)
+    home.confirm_the_clock()
     with home.open() as device:
         assert RANK_PURPOSE in device.consent.given()
     home.clock.turn(days=2)
@@ -143,7 +146,7 @@ def test_the_stricter_of_two_policies_rules(tmp_path: Path) -> None:
         assert (purpose.retention_days, purpose.kinds) == (30, ("purchase",))
         grant(device)
         device.record("purchase", TEA)
-        both.clock.turn(days=31)
+        days_pass(device, both.clock, 31)
         assert device.rank().mode_reason == "no_history"
 
     # The other way round it is the same: the bundle may be the stricter.

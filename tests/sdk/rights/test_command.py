@@ -132,6 +132,7 @@ def test_what_is_due_goes_before_an_export_as_at_every_opening(
     home: Home, command: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     home.clock.turn(days=800)
+    home.confirm_the_clock()
 
     assert main(["export", *command, "--out", str(home.root / "mine.zip")]) == DONE
 
