@@ -37,6 +37,7 @@ from support.publisher import NOW
 from support.shopper import (
     START,
     AesSealer,
+    RefusingDisk,
     SetClock,
     adult,
     policy,
@@ -588,6 +589,28 @@ def test_global_privacy_control_ends_advertising_and_not_the_ranking_on_the_devi
     assert shopper.consent.given() == {RANK, OFFERS}
 
 
+def test_the_signal_holds_before_anything_is_written(shopper: Shopper) -> None:
+    shopper.say_yes(OFFERS)
+    store = FileChoiceStore(shopper.folder / "choices", shopper.sealer)
+
+    about = adult(SILENT, gpc=True)
+    consent = Consent(POLICY, store, shopper.clock, shopper.erased.append, circumstances=about)
+
+    assert consent.given() == frozenset()
+    assert consent.why_not(OFFERS) == consent.why_nothing() == "gpc"
+    assert "Global Privacy Control" in consent.overview(language="nl")[1].text
+
+
+def test_a_yes_for_this_visit_does_not_outlive_the_signal(shopper: Shopper) -> None:
+    shopper.say_yes(RANK, session=True)
+    shopper.say_yes(OFFERS, session=True)
+
+    shopper.consent.signal(Signals(gpc=True))
+    shopper.consent.signal(Signals(gpc=False))
+
+    assert shopper.consent.given() == {RANK}
+
+
 def test_who_was_told_of_the_signal_can_override_it_where_the_law_is_silent(
     shopper: Shopper,
 ) -> None:
@@ -687,6 +710,26 @@ def test_another_process_sees_a_withdrawal_at_once_and_undoes_nothing(shopper: S
     assert shopper.consent.given() == frozenset()
     assert other.open().status(RANK) is Status.WITHDRAWN
     assert other.consent.journal_state == "whole"
+
+
+@pytest.mark.parametrize("say", ["withdraw", "pause"])
+def test_a_no_that_the_disk_refused_outlives_what_another_process_writes(
+    shopper: Shopper, say: str
+) -> None:
+    shopper.say_yes()
+    disk = RefusingDisk(FileChoiceStore(shopper.folder / "choices", shopper.sealer))
+    here = Consent(POLICY, disk, shopper.clock, lambda _: None, circumstances=adult(SILENT))
+    disk.writable = False
+    getattr(here, say)(RANK)
+    assert not here.durable
+
+    shopper.say_yes(OFFERS)
+
+    assert here.given() == {OFFERS}
+    disk.writable = True
+    getattr(here, say)(RANK)
+    assert here.durable
+    assert shopper.consent.given() == {OFFERS}
 
 
 def test_a_ranking_in_another_process_obeys_too(home: Home) -> None:
