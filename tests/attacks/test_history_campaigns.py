@@ -176,7 +176,7 @@ def test_a_crowd_with_random_kills_leaves_exact_counts(run: Callable[..., dict[s
     report = run("crowd", "--count", 3)
 
     assert_nothing_found(report)
-    assert report["figures"]["kills"] > 3
+    assert report["figures"]["kills"] > 0
     assert report["figures"]["locked for over 5 seconds"] == 0
 
 

@@ -18,7 +18,7 @@ from shelfrank.errors import (
     KeyUnavailableError,
     WrongKeyError,
 )
-from shelfrank.history import keyring, storage
+from shelfrank.history import contents, keyring, storage
 from shelfrank.history.keyring import KeyFile, MemoryKey
 from shelfrank.history.providers import HostSecret
 from shelfrank.history.storage import Storage
@@ -103,6 +103,29 @@ def test_a_key_in_memory_dies_with_its_process_when_that_is_killed(tmp_path: Pat
     for key in others:
         with pytest.raises(WrongKeyError):
             profile.open(key)
+
+
+# Errors that somebody keeps.
+
+
+def test_an_error_that_is_kept_locks_nobody_out(
+    profile: Profile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It keeps the frames it came through, and they the rows that were being read."""
+    items = fill(profile, 400)
+    monkeypatch.setattr(contents, "_open_block", _fail)
+    with pytest.raises(AssertionError, match="a mistake") as kept:
+        profile.open()
+    monkeypatch.undo()
+
+    with profile.open() as history:
+        history.append([new_event("after", minutes=500)])
+        assert items_of(history) == [*items, "after"]
+    assert kept.value.__traceback__ is not None
+
+
+def _fail(*_: object) -> None:
+    raise AssertionError("a mistake of ours")
 
 
 # Short writes.

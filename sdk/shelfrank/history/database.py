@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import sqlite3
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakSet
 
 from shelfrank.errors import (
     HistoryDamagedError,
@@ -148,6 +149,7 @@ class Database:
             yield self._connection
             self._connection.execute(end)
         except BaseException:
+            self._connection.end_reading()
             if self._connection.in_transaction:
                 with suppress(sqlite3.Error):
                     self._connection.execute("ROLLBACK")
@@ -191,7 +193,28 @@ def create_file(path: Path) -> None:
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
 
-def _connect(path: Path | None) -> sqlite3.Connection:
+class _Connection(sqlite3.Connection):
+    """A connection that can end what it still reads.
+
+    An error keeps the frames it came through, and a cursor in one of them keeps SQLite's lock, even
+    when the connection is closed: whoever kept the error would lock everybody out.
+    """
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self._cursors: WeakSet[sqlite3.Cursor] = WeakSet()
+
+    def execute(self, *args: Any) -> sqlite3.Cursor:
+        cursor = super().execute(*args)
+        self._cursors.add(cursor)
+        return cursor
+
+    def end_reading(self) -> None:
+        for cursor in self._cursors:
+            cursor.close()
+
+
+def _connect(path: Path | None) -> _Connection:
     # mode=rw never makes a file, and reads one on a read-only disk.
     target = ":memory:" if path is None else f"{path.absolute().as_uri()}?mode=rw"
     connection = sqlite3.connect(
@@ -200,6 +223,7 @@ def _connect(path: Path | None) -> sqlite3.Connection:
         timeout=BUSY_SECONDS,
         isolation_level=None,
         check_same_thread=False,  # The history holds a lock of its own.
+        factory=_Connection,
     )
     try:
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES)

@@ -77,7 +77,8 @@ class History:
 
     Every call may raise `HistoryLockedError` (another process is writing for over 5 seconds) and
     `HistoryError` (closed, or the disk fails); calls that write also `HistoryFullError`. After an
-    error nothing was changed, unless the call says otherwise.
+    error nothing was changed, unless the call says otherwise or the disk failed at the last step of
+    a commit: then the next call shows whether it holds, wholly or not at all.
     """
 
     def __init__(self, folder: Path | None, key: KeyProvider, clock: Clock) -> None:

@@ -9,7 +9,7 @@ is opened. It must say so, by an error or in `damaged` with the rest intact, or 
 was there: a bit that means nothing, or one of something that is there twice. Of every byte with
 such a bit, a small history must also take another event with one of them flipped, and show all of
 them again. `--count 0` leaves `large` out, and `--stride N` takes every N-th bit of the others.
-Every bit takes some ten minutes of CPU, 10,000 flips in the large one as many.
+Every bit takes some ten minutes of CPU, 10,000 flips in the large one twenty.
 """
 
 from __future__ import annotations

@@ -28,8 +28,11 @@ from support.histories import Profile
 if TYPE_CHECKING:
     from support.faults.children import Say, Work
 
-LONGEST_LIFE: Final = 0.02
-"""Seconds; some ten steps. Longer lives would be killed no more often."""
+MOST_LINES: Final = 12
+"""A child lives until it has said up to so many lines, two a step, however fast the machine is."""
+
+LONGEST_WAIT: Final = 0.01
+"""Seconds that it lives beyond them: some steps, so that every moment of one may be the last."""
 
 MOST_EVENTS: Final = 400
 """Then events are erased: verifying costs time in proportion."""
@@ -81,6 +84,14 @@ def live(profile: Profile, state: State, seed: list[int], prefix: str) -> Work:
     return work
 
 
+def lines_until(child: Child, count: int) -> list[str]:
+    """Return what a child says until it has said `count` lines, or has ended."""
+    lines: list[str] = []
+    while len(lines) < count and (some := child.some_lines()) is not None:
+        lines += some
+    return lines
+
+
 def doing(step: Step, state: State) -> str:
     """Say what a step does to a state, as the figures count it."""
     if step.what == "append":
@@ -95,9 +106,8 @@ def campaign(options: Options, tally: Tally) -> None:
     progress = Progress("kills", options.count)
     for run in range(options.count):
         with Child(live(profile, state, [options.seed, run], str(run))) as child:
-            # One in five may die while it opens; the others have begun.
-            lines = [] if rng.random() < 0.2 else child.some_lines() or []
-            time.sleep(rng.uniform(0, LONGEST_LIFE))
+            lines = lines_until(child, int(rng.integers(MOST_LINES)))
+            time.sleep(rng.uniform(0, LONGEST_WAIT))
             child.kill()
             lines += child.all_lines()
         if child.exit_code == FAILED:
