@@ -23,7 +23,7 @@ def files_in(folder: Path) -> set[str]:
 def test_there_is_a_test_for_every_example_and_each_has_a_readme() -> None:
     folders = {path.name for path in EXAMPLES.iterdir() if path.is_dir()}
 
-    assert folders == {"quickstart", "train_on_your_data", "app", "kiosk"}
+    assert folders == {"quickstart", "train_on_your_data", "app", "kiosk", "consent"}
     assert all((EXAMPLES / name / "README.md").is_file() for name in folders)
 
 
@@ -127,6 +127,29 @@ def test_a_kiosk_guest_leaves_nothing_for_the_next_one(tmp_path: Path) -> None:
     assert "tamper" not in second
     assert "Op dit moment bij velen geliefd." in second
     assert files_in(tmp_path) == set()
+
+
+def test_notice_receipt_overview_and_journal_read_in_three_languages(tmp_path: Path) -> None:
+    said = run("python", script("consent/consent.py"), folder=tmp_path)
+
+    for language, notice, receipt, overview, journal in (
+        ("de", "Produkte in Ihrer", "Beleg über Ihre", ": erlaubt, seit", "zurückgenommen"),
+        ("nl", "Producten in jouw", "Bewijs van je", ": toegestaan, sinds", "ingetrokken"),
+        ("en", "Products in your", "Receipt for your", ": allowed, since", "withdrawn"),
+    ):
+        assert f"[{language}] {notice}" in said
+        assert f"[{language}] {receipt}" in said
+        assert f"{overview} 2026-01-15" in said
+        assert f"2026-01-15 10:00  {journal}: rank_products" in said
+    assert "espresso" not in said
+    assert files_in(tmp_path) == set()
+
+
+def test_the_consent_example_shows_the_record_for_other_tools(tmp_path: Path) -> None:
+    said = run("python", script("consent/consent.py"), "--record", folder=tmp_path)
+
+    record = said[said.index("\n{") : said.index("\n}") + 2]
+    assert json.loads(record)["dct:hasVersion"] == "ISO/IEC TS 27560:2023"
 
 
 @pytest.mark.slow

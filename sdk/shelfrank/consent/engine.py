@@ -532,6 +532,7 @@ class Consent:
         """
         with self._lock:
             self._standing.about = replace(self._standing.about, signals=signals)
+            self._standing.end_what_signals_forbid()
             self._ledger.changed()
         self.keep_house()
 

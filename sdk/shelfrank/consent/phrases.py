@@ -65,7 +65,10 @@ def describe_entry(entry: Entry, language: Language) -> str:
     line = f"{when}  {_ENTRIES[language][entry.kind]}"
     if entry.purpose:
         line += f": {entry.purpose}"
-    details = [f"{_COUNTED[language].get(what, what)} {n}" for what, n in entry.counts.items()]
+    details = [
+        f"{n} ×" if what == "times" else f"{_COUNTED[language].get(what, what)}: {n}"
+        for what, n in entry.counts.items()
+    ]
     if entry.method is not None and entry.method != "tap":
         details.append(describe_method(entry.method, language))
     if entry.note:
@@ -476,17 +479,14 @@ _ENTRIES: Final[Mapping[Language, Mapping[EntryKind, str]]] = {
 _COUNTED: Final[Mapping[Language, Mapping[str, str]]] = {
     "de": {
         **{str(kind): word for kind, word in _KINDS["de"].items()},
-        "times": "Mal",
         "events": "Ereignisse",
     },
     "nl": {
         **{str(kind): word for kind, word in _KINDS["nl"].items()},
-        "times": "keer",
         "events": "gebeurtenissen",
     },
     "en": {
         **{str(kind): word for kind, word in _KINDS["en"].items()},
-        "times": "times",
         "events": "events",
     },
 }

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from shelfrank.consent.distrust import Times
 from shelfrank.consent.journal import Entry
 from shelfrank.consent.limits import tightened
-from shelfrank.consent.permission import blocked, gpc_status
+from shelfrank.consent.permission import blocked, gpc_status, signal_forbids
 from shelfrank.consent.purposes import in_utc
 from shelfrank.consent.rules import Status, status_of
 from shelfrank.errors import UnknownPurposeError
@@ -236,6 +236,15 @@ class Standing:
         if self.visit:
             self.visit.clear()
             self._ledger.changed()
+
+    def end_what_signals_forbid(self) -> None:
+        """End the grants for this visit that Global Privacy Control forbids, for good."""
+        for purpose in self.purposes:
+            choice = self.visit.get(purpose.id)
+            if choice is not None and signal_forbids(
+                purpose, self.circumstances, told=choice.told_of_gpc
+            ):
+                self.leave(purpose.id)
 
     def still_here(self) -> None:
         """Note a sign of life of this visit."""
