@@ -103,20 +103,23 @@ def _verify(options: argparse.Namespace) -> int:
     try:
         with History.open(options.folder, _key(options), clock=SystemClock()) as history:
             events, unreadable, damaged = len(history), history.lost, history.damaged
+            whole = history.whole
     except HistoryError as error:
         if options.json:
-            found = {"events": None, "unreadable": None, "damaged": []}
+            found = {"events": None, "unreadable": None, "damaged": [], "whole": False}
             _print(json.dumps({**found, "error": type(error).__name__}))
         raise
     if options.json:
         ranges = [{"first": one.first, "last": one.last} for one in damaged]
-        found = {"events": events, "unreadable": unreadable, "damaged": ranges}
+        found = {"events": events, "unreadable": unreadable, "damaged": ranges, "whole": whole}
         _print(json.dumps({**found, "error": None}))
     else:
         _print(f"{events} events, {unreadable} unreadable")
         for one in damaged:
             _print(f"damaged: events number {one.first} to {one.last}")
-    return FAILED if damaged or unreadable else DONE
+        if not (whole or damaged):
+            _print("a copy of key slot or head is damaged; the other stands in")
+    return DONE if whole and not unreadable else FAILED
 
 
 def _export(options: argparse.Namespace) -> int:

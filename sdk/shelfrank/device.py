@@ -216,9 +216,11 @@ class Device:
     def erase_at(folder: str | Path, *, key: KeyProvider) -> None:
         """Erase a device's data that may not even open: the key first, then the files.
 
+        It does not ask whether the key is the right one: what cannot be opened must be erasable.
+
         Args:
             folder: as given to `open`.
-            key: as given to `open`.
+            key: as given to `open`; another provider leaves the real key where it is.
 
         Raises:
             KeyUnavailableError: the provider failed to destroy its key; the files are gone.
@@ -542,6 +544,23 @@ class Device:
             return self._unranked(asked, k=k, reason="model_failed")
         return page
 
+    def rotate(self, new_key: KeyProvider | None = None) -> None:
+        """Seal the history under new keys: after a leak, for a new passphrase or key store.
+
+        Args:
+            new_key: who keeps the key from now on, from `shelfrank.keys`; None leaves it where it
+                is. Other processes must open the device anew with it.
+
+        Raises:
+            HistoryDamagedError: something is damaged and would be left behind; recover first.
+            HistoryError: there is no history yet.
+            KeyUnavailableError: the provider cannot give or keep the key now.
+            ValueError: the new key is a file in the folder of the device.
+        """
+        _check_key(new_key)
+        with self._writing:
+            self._history.rotate(new_key)
+
     def erase(self) -> None:
         """Erase everything about the shopper: keys first, then history and choices.
 
@@ -550,6 +569,8 @@ class Device:
 
         Raises:
             KeyUnavailableError: the provider failed to destroy its key; the files are gone.
+            HistoryError: a file cannot be removed, as on a read-only disk; the key is destroyed
+                where the provider can.
         """
         with self._writing:
             try:
@@ -801,5 +822,11 @@ def has_device_files(folder: Path) -> bool:
 
 
 def _remove_files(folder: Path) -> None:
-    for name in (_CHOICES_FILE, _JOURNAL_FILE, BUNDLE_FILE, WISHES_FILE):
-        (folder / name).unlink(missing_ok=True)
+    try:
+        for name in (_CHOICES_FILE, _JOURNAL_FILE, BUNDLE_FILE, WISHES_FILE):
+            (folder / name).unlink(missing_ok=True)
+    except OSError as error:
+        raise HistoryError(
+            f"a file of the device cannot be removed: {error.strerror}",
+            hint="the key is destroyed where the provider can; erase again on a writable disk",
+        ) from None

@@ -38,7 +38,8 @@ ERASED: Final = b"shelfrank: the history that stood here was erased on purpose\n
 """Stands at the start of the file while the rest is removed: a kill in between is then no alarm."""
 
 _REANCHOR_HINT: Final = (
-    "if the file was lost by accident and the history is the newest you have, call History.reanchor"
+    "if the file was lost by accident and the history is the newest you have, Device.recover_at "
+    "takes it over into a new folder"
 )
 
 

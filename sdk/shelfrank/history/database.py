@@ -259,7 +259,10 @@ def _check_schema(connection: sqlite3.Connection) -> bool:
 
 
 def _damaged() -> HistoryDamagedError:
-    return HistoryDamagedError("the file of the history is damaged")
+    return HistoryDamagedError(
+        "the file of the history is damaged",
+        hint="Device.recover_at saves what can be read; nothing was changed",
+    )
 
 
 def _typed(error: sqlite3.Error) -> HistoryError:

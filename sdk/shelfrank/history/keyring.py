@@ -101,15 +101,21 @@ class Ring(Secret):
         return len(self._entries)
 
     def to_bytes(self) -> bytes:
-        """Return the content of a key file."""
-        return _MAGIC + b"".join(e.store_id + e.key_id + e.secret for e in self._entries)
+        """Return the content of a key file; the digest at its end tells damage from another key."""
+        content = _MAGIC + b"".join(e.store_id + e.key_id + e.secret for e in self._entries)
+        return content + hashlib.sha256(content).digest()
 
     @classmethod
     def parse(cls, data: bytes) -> Ring:
         """Read a key file; KeyUnavailableError when it is not one."""
-        body = data[len(_MAGIC) :]
-        if not data.startswith(_MAGIC) or len(body) % _ENTRY_BYTES:
-            raise KeyUnavailableError("the key file is damaged or not one of this format")
+        content, digest = data[:-_DIGEST_BYTES], data[-_DIGEST_BYTES:]
+        body = content[len(_MAGIC) :]
+        whole = content.startswith(_MAGIC) and hashlib.sha256(content).digest() == digest
+        if not whole or len(body) % _ENTRY_BYTES:
+            raise KeyUnavailableError(
+                "the key file is damaged or not one of this format",
+                hint="bring a good copy of the key file back; the history itself may be whole",
+            )
         return cls(_entry(body[at : at + _ENTRY_BYTES]) for at in range(0, len(body), _ENTRY_BYTES))
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from shelfrank.bundle.archive import Container
+from shelfrank.wishes.wishes import Wishes
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -24,6 +25,9 @@ README: Final = "readme.html"
 HISTORY: Final = "history.json"
 ACTIVITIES: Final = "history.jsonld"
 CHOICES: Final = "choices.json"
+WISHES: Final = "wishes.json"
+"""Only where the shopper said any."""
+
 PARTS: Final = (CHOICES, HISTORY, ACTIVITIES, README)
 """Every part but the manifest, which lists them."""
 
@@ -79,6 +83,7 @@ class Takeaway:
         catalog: of the bundle that is served, or None: then items have no titles.
         created: when; UTC.
         language: of ``readme.html``.
+        wishes: what the shopper said outright.
     """
 
     events: tuple[StoredEvent, ...]
@@ -88,6 +93,7 @@ class Takeaway:
     catalog: Catalog | None
     created: datetime
     language: Language
+    wishes: Wishes = field(default=Wishes())
     _abouts: dict[ItemId, tuple[str | None, str | None]] = field(
         default_factory=dict, init=False, compare=False
     )

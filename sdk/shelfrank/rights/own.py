@@ -165,6 +165,23 @@ class OwnHistory:
             if purpose is None or purpose in stored.purposes
         )
 
+    @property
+    def unreadable(self) -> int:
+        """How many events are damaged, or were when something was erased; 0 is as it should be.
+
+        `Device.recover_at` writes what can be read into a new folder.
+        """
+        with self._lock:
+            len(self._history)
+            return self._history.lost
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing of the history is damaged; False also where a spare copy stands in."""
+        with self._lock:
+            len(self._history)
+            return self._history.whole
+
     @tells_no_locals
     def correct(self, event_id: str, *, item_id: str) -> bool:
         """Say that an event was about another item. Time, visit and purposes stay.
@@ -451,6 +468,7 @@ class OwnHistory:
                 catalog=self._catalog(),
                 created=device.consent.effective_now(),
                 language=language,
+                wishes=device.wishes.now(),
             )
 
     def _status(self, purpose: str, answer: Choice | None) -> Status:

@@ -12,8 +12,9 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from shelfrank.consent.words import fill
-from shelfrank.rights.exported import ACTIVITIES, CHOICES, HISTORY, MANIFEST, README
+from shelfrank.rights.exported import ACTIVITIES, CHOICES, HISTORY, MANIFEST, README, WISHES
 from shelfrank.rights.words import WORDS
+from shelfrank.wishes.wishes import as_lists
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -47,6 +48,7 @@ def write_page(takeaway: Takeaway) -> bytes:
         *_controllers(takeaway, words),
         f"<h2>{words.choices}</h2>",
         *_purposes(takeaway, words),
+        *_wishes(takeaway, words),
         f"<h2>{words.events.format(len(takeaway.events))}</h2>",
         *_unreadable(takeaway, words),
         *_events(takeaway, words),
@@ -54,7 +56,8 @@ def write_page(takeaway: Takeaway) -> bytes:
         "<ul>",
         *(
             f"<li><code>{name}</code>: {words.files[name]}</li>"
-            for name in (README, HISTORY, ACTIVITIES, CHOICES, MANIFEST)
+            for name in (README, HISTORY, ACTIVITIES, CHOICES, WISHES, MANIFEST)
+            if name != WISHES or takeaway.wishes
         ),
         "</ul>",
         f"<p>{words.move}</p>",
@@ -82,6 +85,17 @@ def _purposes(takeaway: Takeaway, words: Words) -> list[str]:
     counts = Counter(name for stored in takeaway.events for name in stored.purposes)
     rows = (_purpose_row(takeaway, choice, counts, words) for choice in takeaway.choices)
     return _table(words.purpose_columns, rows)
+
+
+def _wishes(takeaway: Takeaway, words: Words) -> list[str]:
+    if not takeaway.wishes:
+        return []
+    rows = (
+        (words.wish_sorts[sort], ", ".join(values))
+        for sort, values in as_lists(takeaway.wishes).items()
+        if values
+    )
+    return [f"<h2>{words.wishes}</h2>", *_table(words.wish_columns, rows)]
 
 
 def _purpose_row(

@@ -25,6 +25,8 @@ class Words:
         granularities: how exactly times are kept.
         purpose_columns: heads of the table of purposes.
         event_columns: heads of the table of events.
+        wish_sorts: what the shopper said, by sort.
+        wish_columns: heads of the table of wishes.
         files: what each part is, by its name.
     """
 
@@ -48,6 +50,9 @@ class Words:
     granularities: Mapping[Granularity, str]
     purpose_columns: tuple[str, ...]
     event_columns: tuple[str, ...]
+    wishes: str
+    wish_sorts: Mapping[str, str]
+    wish_columns: tuple[str, ...]
     files: Mapping[str, str]
 
     def status(self, status: Status) -> str:
@@ -109,7 +114,16 @@ WORDS: Final[Mapping[Language, Words]] = {
             "Einträge",
         ),
         event_columns=("Wann (UTC)", "Was", "Artikel", "Nummer", "Bereich", "Menge", "Wo", "Wofür"),
+        wishes="Was Sie gesagt haben",
+        wish_sorts={
+            "brands": "Mehr von diesen Marken",
+            "categories": "Mehr aus diesen Bereichen",
+            "never_items": "Nie mehr diese Artikel",
+            "never_categories": "Nie mehr aus diesen Bereichen",
+        },
+        wish_columns=("Wunsch", "Was"),
         files={
+            "wishes.json": "was Sie gesagt haben",
             "readme.html": "diese Seite",
             "history.json": "die Einträge zum Lesen für Menschen und Programme (JSON)",
             "history.jsonld": (
@@ -182,7 +196,16 @@ WORDS: Final[Mapping[Language, Words]] = {
             "Waar",
             "Waarvoor",
         ),
+        wishes="Wat je hebt gezegd",
+        wish_sorts={
+            "brands": "Meer van deze merken",
+            "categories": "Meer uit deze afdelingen",
+            "never_items": "Nooit meer deze artikelen",
+            "never_categories": "Nooit meer uit deze afdelingen",
+        },
+        wish_columns=("Wens", "Wat"),
         files={
+            "wishes.json": "wat je hebt gezegd",
             "readme.html": "deze pagina",
             "history.json": "de regels, leesbaar voor mensen en programma's (JSON)",
             "history.jsonld": (
@@ -255,7 +278,16 @@ WORDS: Final[Mapping[Language, Words]] = {
             "Where",
             "What for",
         ),
+        wishes="What you said",
+        wish_sorts={
+            "brands": "More of these brands",
+            "categories": "More from these parts of the shop",
+            "never_items": "Never these items again",
+            "never_categories": "Never from these parts of the shop again",
+        },
+        wish_columns=("Wish", "What"),
         files={
+            "wishes.json": "what you said",
             "readme.html": "this page",
             "history.json": "the entries, for people and programs to read (JSON)",
             "history.jsonld": (

@@ -18,8 +18,10 @@ from shelfrank.rights.exported import (
     HISTORY,
     MANIFEST,
     README,
+    WISHES,
 )
 from shelfrank.rights.page import write_page
+from shelfrank.wishes.wishes import as_lists
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -62,6 +64,8 @@ def write_export(takeaway: Takeaway) -> bytes:
         ACTIVITIES: _activities(takeaway),
         CHOICES: dump({"format": FORMAT, "choices": [_choice(c) for c in takeaway.choices]}),
     }
+    if takeaway.wishes:
+        parts[WISHES] = dump({"format": FORMAT, **as_lists(takeaway.wishes)})
     manifest = {
         "format": FORMAT,
         "created": format_time(takeaway.created),

@@ -168,7 +168,9 @@ class OwnWishes:
             self._known = None
 
     def forbids(self, item_id: ItemId, category: str | None) -> bool:
-        """Say whether an item must not be kept or used."""
+        """Say whether an item must not be kept or used; where nothing can be read, every one."""
+        if not self.readable:
+            return True
         wishes = self.now()
         return item_id in wishes.never_items or wishes.forbids_category(category)
 

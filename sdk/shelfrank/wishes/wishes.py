@@ -145,15 +145,20 @@ def checked(sort: Sort, value: str) -> str:
 
 def dump(wishes: Wishes) -> bytes:
     """Return wishes as bytes, padded to a multiple of 4,096."""
-    content = {
-        "format": FORMAT,
+    data = json.dumps(
+        {"format": FORMAT, **as_lists(wishes)}, ensure_ascii=False, separators=(",", ":")
+    ).encode()
+    return data + b" " * (-len(data) % PADDING_BYTES)
+
+
+def as_lists(wishes: Wishes) -> dict[str, list[str]]:
+    """Return wishes by sort, each sorted."""
+    return {
         "brands": sorted(wishes.brands),
         "categories": sorted(wishes.categories),
         "never_items": sorted(wishes.never_items),
         "never_categories": sorted(wishes.never_categories),
     }
-    data = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
-    return data + b" " * (-len(data) % PADDING_BYTES)
 
 
 def parse(data: bytes) -> Wishes:

@@ -220,7 +220,7 @@ def test_a_key_file_holds_one_key_after_any_number_of_rotations(tmp_path: Path) 
             history.erase(lambda _: True)
             sizes.add(profile.key_path.stat().st_size)
 
-    assert sizes == {len(b"shelfrank key file 1\n") + 16 + 4 + 32}
+    assert sizes == {len(b"shelfrank key file 1\n") + 16 + 4 + 32 + 32}
     files = {path.name for path in tmp_path.iterdir() if path.is_file()}
     assert files == {"key", "key.seen"}
 

@@ -203,13 +203,17 @@ def test_wishes_are_sealed_and_go_with_everything(home: Home) -> None:
         assert not device.wishes.now()
 
 
-def test_wishes_that_cannot_be_read_are_said_and_hide_nothing(home: Home) -> None:
+def test_wishes_that_cannot_be_read_are_said_hide_nothing_and_let_nothing_be_kept(
+    home: Home,
+) -> None:
     with home.open() as device:
+        grant(device)
         device.never_use(item_id=MILK)
     (home.folder / "wishes").write_bytes(b"\x00" * 4130)
 
     with home.open() as device:
         assert not device.wishes.readable
+        assert device.record("view", TEA) == Dropped("never_use")
         assert MILK in order_of(device.rank(k=99))
 
 
