@@ -645,7 +645,7 @@ class Device:
         )
 
     def _still_permitted(self, page: Page) -> bool:
-        return page.mode == "generic" or RANK_PURPOSE in self.consent.given()
+        return page.mode == "generic" or self.consent.why_not(RANK_PURPOSE) is None
 
     def _ranked_now(
         self, ranker: Ranker, candidates: Sequence[str | Candidate] | None, how: _How

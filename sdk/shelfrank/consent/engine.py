@@ -186,6 +186,8 @@ class Consent:
     def visiting(self) -> frozenset[str]:
         """Return those of `given` whose yes is for this visit: nothing of them may reach a disk."""
         with self._lock:
+            if not self._standing.visit:
+                return frozenset()
             return frozenset(p for p in self.given() if p in self._standing.visit)
 
     def why_not(self, purpose: str) -> Block | None:
