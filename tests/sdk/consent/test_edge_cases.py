@@ -578,6 +578,7 @@ def test_global_privacy_control_ends_advertising_and_not_the_ranking_on_the_devi
     shopper.consent.signal(Signals(gpc=True))
 
     assert shopper.consent.given() == {RANK}
+    assert shopper.consent.status(OFFERS) is Status.INVALIDATED
     assert shopper.consent.gpc == "applied"
     shopper.consent.signal(Signals(gpc=True))
     shopper.consent.signal(Signals(gpc=False))
