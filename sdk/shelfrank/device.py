@@ -38,6 +38,7 @@ from shelfrank.ranking.page import Page
 from shelfrank.ranking.ranker import DEFAULT_K, Ranker
 from shelfrank.ranking.session import require_guarded_runtime
 from shelfrank.remembered import BUNDLE_FILE, RememberedBundle
+from shelfrank.rights.overview import Overview, count_by_purpose
 from shelfrank.rights.own import OwnHistory
 from shelfrank.types import KINDS, RANK_PURPOSE, Dropped, ItemId, LocalClock, Stored
 from shelfrank.wishes.own import FEEDBACK, KIND_OF_FEEDBACK, OwnWishes
@@ -440,6 +441,31 @@ class Device:
             return benefit_of(self._ranker, events, k=k)
         except (RuntimeGuardError, ModelMismatchError):
             return NOTHING_TO_TELL
+
+    @tells_no_locals
+    def overview(self, language: Language = "en") -> Overview:
+        """Return everything this device holds about the shopper, to be read in one go.
+
+        Args:
+            language: one of the policy's languages.
+
+        Raises:
+            ValueError: the policy has no texts in that language.
+        """
+        purposes = self.consent.overview(language=language)
+        kept, unreadable = None, 0
+        with suppress(HistoryError):
+            kept = count_by_purpose(self._history.stored())
+            unreadable = self._history.lost
+        return Overview(
+            purposes=purposes,
+            kept=kept,
+            unreadable=unreadable,
+            wishes=self.wishes.now(),
+            benefit=self.benefit_report(),
+            gpc=self.consent.gpc,
+            language=language,
+        )
 
     def main_parameters(self, language: Language = "en") -> tuple[str, ...]:
         """Return what decides the order, most important first, as the bundle's label says it.

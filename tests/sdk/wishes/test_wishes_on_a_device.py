@@ -8,7 +8,7 @@ import pytest
 
 from shelfrank import Dropped, Stored
 from shelfrank.ranking.ranker import PREFERENCE, PREFERENCE_BONUS
-from shelfrank.types import RANK_PURPOSE, Candidate, ItemId
+from shelfrank.types import LANGUAGES, RANK_PURPOSE, Candidate, ItemId
 from shelfrank.wishes.wishes import MAX_WISHES, Wishes
 from support import corner_shop
 from support.corner_shop import BREAD, MILK, TEA
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from shelfrank import Device
+    from shelfrank.types import Language
 
 DRINKS = "Drinks/Hot"
 CANARY = "canary-4711-geheim"
@@ -296,6 +297,38 @@ def test_the_main_parameters_are_those_of_the_label(device: Device, home: Home) 
     assert device.main_parameters("de") != device.main_parameters("nl")
     with home.open(bundle=None, trust=None) as bare:
         assert bare.main_parameters() == ()
+
+
+@pytest.mark.parametrize("language", ["de", "nl", "en"])
+def test_the_overview_says_everything_that_is_held_in_the_shoppers_language(
+    home: Home, device: Device, language: Language
+) -> None:
+    grant(device)
+    for item in (TEA, BREAD, BREAD):
+        device.record("purchase", item)
+    device.prefer("brand", "Acme")
+    device.never_use(category="drinks")
+
+    overview = device.overview(language)
+
+    assert overview.kept == {RANK_PURPOSE: 2}
+    assert [purpose.purpose for purpose in overview.purposes] == [RANK_PURPOSE]
+    for said in ("Title", "2 ", "acme", "drinks", f"{home.clock.time:%Y-%m-%d}"):
+        assert said in overview.text
+    assert "acme" not in repr(overview)
+    texts = {device.overview(other).text for other in LANGUAGES}
+    assert len(texts) == 3
+
+
+def test_the_overview_of_a_history_that_cannot_be_read_says_so(home: Home, device: Device) -> None:
+    grant(device)
+    device.record("purchase", TEA)
+    (home.folder / "history.db").write_bytes(b"no database" * 400)
+
+    overview = device.overview("en")
+
+    assert overview.kept is None
+    assert "cannot be read" in overview.text
 
 
 # Correcting.
