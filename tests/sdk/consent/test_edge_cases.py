@@ -512,6 +512,11 @@ def test_a_yes_for_this_visit_ends_with_it(tmp_path: Path, end) -> None:
 
         assert device.rank().mode_reason == "no_consent"
         assert device.record("purchase", TEA) == Dropped("no_consent")
+        shown = device.consent.notice(RANK_PURPOSE, language="nl")
+        device.consent.grant(RANK_PURPOSE, shown=shown, session=True)
+        assert device.rank().mode_reason == "no_history"
+        assert device.record("purchase", MILK) == Stored()
+        assert list(device.rank()[0].contributions()) == [MILK]
         grant(device)
         assert device.rank().mode_reason == "no_history"
 
