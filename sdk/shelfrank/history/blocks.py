@@ -25,7 +25,7 @@ BLOCK_SPAN: Final = 128
 # Sizes are rounded up so that the length of a sealed value says little about what is in it: without
 # padding, the kind of an event was guessed right twice as often as by chance.
 ROW_PADDING_BYTES: Final = 128
-BLOCK_PADDING_BYTES: Final = 256
+BLOCK_PADDING_BYTES: Final = 128
 
 # layout, time, visit, quantity, purposes, order, kind, context, id bytes
 _ROW: Final = struct.Struct("<BqIfIHBBH")
@@ -252,7 +252,7 @@ def to_columns(first_seq: int, records: Sequence[Record]) -> Columns:
 
 
 def encode_block(columns: Columns) -> bytes:
-    """Return a block, padded to a multiple of 256 bytes."""
+    """Return a block, padded to a multiple of 128 bytes."""
     texts = [item_id.encode() for item_id in columns.ids]
     sets, row_of_set = np.unique(columns.purposes, return_inverse=True)
     present = np.zeros(BLOCK_SPAN, dtype=np.uint8)

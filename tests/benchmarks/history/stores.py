@@ -62,7 +62,11 @@ def make_rows(first: int, count: int) -> list[Row]:
 class Store(Protocol):
     """What every store can do."""
 
-    def append(self, rows: Sequence[Row]) -> None:
+    def prepare(self, rows: Sequence[Row]) -> Sequence[object]:
+        """Return events as the store takes them; not measured, since apps have them so."""
+        ...
+
+    def append(self, events: Sequence[object]) -> None:
         """Commit events; they are on the disk when this returns."""
         ...
 
@@ -107,9 +111,13 @@ class Shelfrank:
             folder / "profile", KeyFile(folder / "key"), clock=StandingClock(START)
         )
 
-    def append(self, rows: Sequence[Row]) -> None:
+    def prepare(self, rows: Sequence[Row]) -> Sequence[object]:
         """See `Store`."""
-        self._history.append([self._new(row) for row in rows])
+        return [self._new(row) for row in rows]
+
+    def append(self, events: Sequence[object]) -> None:
+        """See `Store`."""
+        self._history.append(events)
 
     def load(self) -> int:
         """See `Store`: opening has verified everything and made the arrays."""
@@ -141,34 +149,28 @@ class Sqlite:
             "visit INTEGER, position INTEGER, kind INTEGER, quantity REAL, purposes INTEGER, "
             "item TEXT)"
         )
-        (self._next,) = self._connection.execute("SELECT count(*) FROM event").fetchone()
 
     def _connect(self, path: Path) -> sqlite3.Connection:
         import sqlite3
 
         return sqlite3.connect(path, isolation_level=None)
 
-    def append(self, rows: Sequence[Row]) -> None:
+    def prepare(self, rows: Sequence[Row]) -> Sequence[object]:
+        """See `Store`."""
+        return [
+            (int(row.time.timestamp() * 1e6), 0, at, row.kind, row.quantity, 1, row.item_id)
+            for at, row in enumerate(rows)
+        ]
+
+    def append(self, events: Sequence[object]) -> None:
         """See `Store`."""
         self._connection.execute("BEGIN IMMEDIATE")
         self._connection.executemany(
-            "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            [
-                (
-                    self._next + at,
-                    int(row.time.timestamp() * 1e6),
-                    0,
-                    at,
-                    row.kind,
-                    row.quantity,
-                    1,
-                    row.item_id,
-                )
-                for at, row in enumerate(rows)
-            ],
+            "INSERT INTO event (time, visit, position, kind, quantity, purposes, item)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            events,
         )
         self._connection.execute("COMMIT")
-        self._next += len(rows)
 
     def load(self) -> int:
         """See `Store`: what SQLite can verify are its pages and, with a key, their tags."""
@@ -240,8 +242,9 @@ def measure(name: str, folder: Path, count: int) -> dict[str, float]:
     """Fill, read, rotate and erase one store."""
     make = STORES[name]
     folder.mkdir(parents=True, exist_ok=True)
-    batches = [make_rows(first, BATCH) for first in range(0, count, BATCH)]
+    rows = [make_rows(first, BATCH) for first in range(0, count, BATCH)]
     store = make(folder)
+    batches = [store.prepare(batch) for batch in rows]
     cpu, wall = timed(lambda: [store.append(batch) for batch in batches])
     found = {"batch_cpu_us_per_event": cpu * 1e3 / count, "batch_events_per_s": count / wall * 1e3}
     store.close()
@@ -256,14 +259,15 @@ def measure(name: str, folder: Path, count: int) -> dict[str, float]:
     found["load_cpu_ms"] = min(cpu for cpu, _ in loads)
     found["load_ms"] = min(wall for _, wall in loads)
     with closing(make(folder)) as store:
-        singles = [timed(lambda row=row: store.append([row])) for row in make_rows(count, SINGLES)]
+        single = [[event] for event in store.prepare(make_rows(count, SINGLES))]
+        singles = [timed(lambda events=events: store.append(events)) for events in single]
         found["single_cpu_ms"] = statistics.fmean(cpu for cpu, _ in singles)
         found["single_ms"] = statistics.median(wall for _, wall in singles)
     with closing(make(folder)) as store:
         store.load()
         if name != "sqlite":
             found["rotate_cpu_ms"], found["rotate_ms"] = timed(store.rotate)
-        item_id = batches[len(batches) // 2][0].item_id
+        item_id = rows[len(rows) // 2][0].item_id
         found["erase_cpu_ms"], found["erase_ms"] = timed(lambda: store.erase_item(item_id))
     return found
 
@@ -271,9 +275,8 @@ def measure(name: str, folder: Path, count: int) -> dict[str, float]:
 def append_singles(name: str, folder: Path, count: int) -> dict[str, float]:
     """Append one event at a time to a store that exists; for counting system calls."""
     with closing(STORES[name](folder)) as store:
-        store.append(make_rows(0, 1))
-        for row in make_rows(1, count):
-            store.append([row])
+        for event in store.prepare(make_rows(0, count + 1)):
+            store.append([event])
     return {"appended": count}
 
 

@@ -79,7 +79,7 @@ def test_a_block_comes_back_as_it_was(block: list[Record]) -> None:
     plain = encode_block(to_columns(first_seq, block))
 
     assert decode_block(first_seq, plain).records() == block
-    assert len(plain) % 256 == 0
+    assert len(plain) % 128 == 0
 
 
 @given(numbered(span=1000))
