@@ -99,6 +99,7 @@ class Device:
         self._history = history
         # What is kept under a grant for this visit only.
         self._visit = History.in_memory(clock=clock)
+        self._visits_over = 0
         self._folder = folder
         self._clock = clock
         # Between asking for consent and writing, nothing may be withdrawn or erased.
@@ -373,6 +374,7 @@ class Device:
     def _append(self, event: NewEvent, *, new_visit: bool) -> bool:
         """Keep an event, in memory where given for this visit only; whether it is on the disk."""
         visiting = self.consent.visiting()
+        self._forget_visits()
         for history, purposes in (
             (self._history, event.purposes - visiting),
             (self._visit, event.purposes & visiting),
@@ -491,7 +493,7 @@ class Device:
         with self._writing:
             self._history.new_visit()
             self.consent.end_visit()
-            self._visit.destroy()
+            self._forget_visits()
 
     @tells_no_locals
     def rank(
@@ -575,6 +577,7 @@ class Device:
         with self._writing:
             try:
                 self._visit.destroy()
+                self._visits_over = 0  # As the new consent counts.
                 self._history.destroy()
             finally:
                 if self._folder is not None:
@@ -680,7 +683,16 @@ class Device:
         return events, "consent_given" if events else "no_history"
 
     def _history_of(self, purpose: str) -> History:
+        self._forget_visits()
         return self._visit if purpose in self.consent.visiting() else self._history
+
+    def _forget_visits(self) -> None:
+        """Erase what was kept under grants for a visit that is over."""
+        over = self.consent.visits_over
+        if over != self._visits_over:
+            with self._writing:
+                self._visit.destroy()
+                self._visits_over = over
 
     def _is_ruled_out(self, item_id: ItemId) -> bool:
         wishes = self.wishes.now()
@@ -692,7 +704,7 @@ class Device:
         )
 
     def _still_permitted(self, page: Page) -> bool:
-        return page.mode == "generic" or RANK_PURPOSE in self.consent.given()
+        return page.mode == "generic" or self.consent.why_not(RANK_PURPOSE) is None
 
     def _ranked_now(
         self, ranker: Ranker, candidates: Sequence[str | Candidate] | None, how: _How

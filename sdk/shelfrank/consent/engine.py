@@ -186,7 +186,16 @@ class Consent:
     def visiting(self) -> frozenset[str]:
         """Return those of `given` whose yes is for this visit: nothing of them may reach a disk."""
         with self._lock:
+            if not self._standing.visit:
+                return frozenset()
             return frozenset(p for p in self.given() if p in self._standing.visit)
+
+    @property
+    def visits_over(self) -> int:
+        """How many visits with grants of their own have ended: what was kept for them must go."""
+        with self._lock:
+            self._standing.now()
+            return self._standing.visits_over
 
     def why_not(self, purpose: str) -> Block | None:
         """Return why a purpose permits nothing at this moment, or None if it does."""

@@ -189,6 +189,8 @@ def decode(data: bytes) -> Chain:
         length = int.from_bytes(data[:4], "big")
         unpack = zlib.decompressobj()
         plain = unpack.decompress(data[4 : 4 + length], _MAX_PLAIN_BYTES)
+        if not unpack.eof:
+            raise ConsentError(f"journal: got more than {_MAX_PLAIN_BYTES} bytes when unpacked")
         content = json.loads(plain)
         if not isinstance(content, dict):
             raise ConsentError("journal: got no table, wanted one")

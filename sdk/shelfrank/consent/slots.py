@@ -39,6 +39,9 @@ _BLANK: Final = bytes(SLOT_BYTES)
 # whether anybody wrote since.
 _STAMP_BYTES: Final = _HEADER.size + 64
 
+# Windows does not know it, and has text files otherwise.
+_CLOSED_ON_EXEC: Final = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+
 # A write takes some milliseconds; whoever holds the lock for seconds hangs.
 _LOCK_TRIES: Final = 100
 _LOCK_PAUSE_SECONDS: Final = 0.05
@@ -104,13 +107,17 @@ class SlotFile:
         Raises:
             OSError: the disk failed.
         """
+        # Every ranking asks several times, hence by hand.
         try:
-            with self._path.open("rb", buffering=0) as file:
-                first = file.read(_STAMP_BYTES)
-                file.seek(SLOT_BYTES)
-                return first + file.read(_STAMP_BYTES)
+            handle = os.open(self._path, os.O_RDONLY | _CLOSED_ON_EXEC)
         except FileNotFoundError:
             return b""
+        try:
+            first = os.read(handle, _STAMP_BYTES)
+            os.lseek(handle, SLOT_BYTES, os.SEEK_SET)
+            return first + os.read(handle, _STAMP_BYTES)
+        finally:
+            os.close(handle)
 
     @contextmanager
     def exclusive(self) -> Iterator[bool]:
@@ -119,7 +126,7 @@ class SlotFile:
         It does at once before the first write, where there is nothing to lock. Not reentrant.
         """
         try:
-            handle = os.open(self._path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+            handle = os.open(self._path, os.O_RDONLY | _CLOSED_ON_EXEC)
         except OSError:
             yield True
             return

@@ -50,6 +50,7 @@ class Standing:
         about: law, signals and shopper.
         times: what is known of the time.
         visit: grants for this visit only.
+        visits_over: how many visits with such grants have ended.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Standing:
         self.offered = None if policy is None else tightened(policy, circumstances.preset)
         self.about = circumstances
         self.visit: dict[str, Choice] = {}
+        self.visits_over = 0
         self._ledger = ledger
         self._clock = clock
         self._journal = journal
@@ -228,6 +230,7 @@ class Standing:
         """End the grant of one purpose for this visit, and return it if there was one."""
         choice = self.visit.pop(purpose, None)
         if choice is not None:
+            self.visits_over += not self.visit
             self._ledger.changed()
         return choice
 
@@ -235,6 +238,7 @@ class Standing:
         """End all grants for this visit."""
         if self.visit:
             self.visit.clear()
+            self.visits_over += 1
             self._ledger.changed()
 
     def end_what_signals_forbid(self) -> None:

@@ -192,7 +192,7 @@ class OwnWishes:
 
     def _allowed_fields(self) -> frozenset[str]:
         policy = self._owner.policy
-        if policy is None or RANK_PURPOSE not in self._owner.consent.given():
+        if policy is None or self._owner.consent.why_not(RANK_PURPOSE) is not None:
             return frozenset()
         return frozenset(kept.name for kept in policy.purpose(RANK_PURPOSE).fields)
 

@@ -512,6 +512,11 @@ def test_a_yes_for_this_visit_ends_with_it(tmp_path: Path, end) -> None:
 
         assert device.rank().mode_reason == "no_consent"
         assert device.record("purchase", TEA) == Dropped("no_consent")
+        shown = device.consent.notice(RANK_PURPOSE, language="nl")
+        device.consent.grant(RANK_PURPOSE, shown=shown, session=True)
+        assert device.rank().mode_reason == "no_history"
+        assert device.record("purchase", MILK) == Stored()
+        assert list(device.rank()[0].contributions()) == [MILK]
         grant(device)
         assert device.rank().mode_reason == "no_history"
 
@@ -578,6 +583,7 @@ def test_global_privacy_control_ends_advertising_and_not_the_ranking_on_the_devi
     shopper.consent.signal(Signals(gpc=True))
 
     assert shopper.consent.given() == {RANK}
+    assert shopper.consent.status(OFFERS) is Status.INVALIDATED
     assert shopper.consent.gpc == "applied"
     shopper.consent.signal(Signals(gpc=True))
     shopper.consent.signal(Signals(gpc=False))
@@ -690,6 +696,54 @@ def test_a_session_asks_one_thing_only_and_never_what_was_never_asked(shopper: S
     shopper.say_yes(item.purpose)
     assert consent.pending(language="en") == ()
     assert shopper.open().pending(language="en") != ()
+
+
+def lately(shopper: Shopper, days: int, about: Circumstances | None = None) -> Consent:
+    """Open every fortnight until `days` after the start, and stay open."""
+    for day in (*range(14, days, 14), days):
+        shopper.clock.time = START + timedelta(days=day)
+        shopper.open(about=about)
+    return shopper.consent
+
+
+@pytest.mark.parametrize(
+    "about",
+    [
+        adult(SILENT, gpc=True),
+        adult(SILENT, age="teen"),
+        adult(replace(SILENT, reask_days=500)),
+    ],
+    ids=["the signal is on", "a teenager is here", "the law asks for a longer wait"],
+)
+def test_what_would_be_asked_is_not_where_nobody_may_ask(
+    shopper: Shopper, about: Circumstances
+) -> None:
+    shopper.consent.refuse(RANK)
+    assert len(lately(shopper, 366).pending(language="nl")) == 1
+
+    assert shopper.open(about=about).pending(language="nl") == ()
+    assert len(shopper.open().pending(language="nl")) == 1
+
+
+def test_a_paused_purpose_and_one_the_signal_ended_are_not_asked_about(shopper: Shopper) -> None:
+    shopper.say_yes(RANK)
+    shopper.say_yes(OFFERS)
+    assert len(lately(shopper, 350).pending(language="nl")) == 1
+    shopper.consent.pause(RANK)
+    shopper.consent.signal(Signals(gpc=True))
+    shopper.consent.signal(Signals(gpc=False))
+
+    assert shopper.open().pending(language="nl") == ()
+    shopper.consent.resume(RANK)
+    assert [item.purpose for item in shopper.consent.pending(language="nl")] == [RANK]
+
+
+def test_while_the_clock_is_in_doubt_nobody_is_asked(shopper: Shopper) -> None:
+    shopper.say_yes()
+    shopper.clock.turn(days=350)
+
+    assert shopper.open().pending(language="nl") == ()
+    assert [item.reason for item in shopper.open().pending(language="nl")] == ["renewal"]
 
 
 # --- Disk, key, other processes ---

@@ -114,10 +114,12 @@ def test_any_bytes_are_refused_with_the_one_error(data: bytes) -> None:
         decode(data)
 
 
-def test_what_explodes_when_unpacked_is_refused() -> None:
-    data = zlib.compress(b" " * 20_000_000 + b"{}")
+@pytest.mark.parametrize("where", ["before", "after"])
+def test_what_explodes_when_unpacked_is_refused(where: str) -> None:
+    good, filling = json.dumps(unpacked(encode(chain_of(2)))).encode(), b" " * 2_000_000
+    data = zlib.compress(filling + good if where == "before" else good + filling)
 
-    with pytest.raises(ConsentError):
+    with pytest.raises(ConsentError, match="when unpacked"):
         decode(len(data).to_bytes(4, "big") + data)
 
 

@@ -129,6 +129,15 @@ def test_a_new_field_or_one_that_can_no_longer_be_switched_off_invalidates():
     assert terms(optional).widened_by(terms(policy())) == ("fields",)
 
 
+def test_a_bound_on_events_that_goes_up_or_away_invalidates():
+    bound, unbound = policy(max_events=500), policy()
+
+    assert terms(bound).widened_by(terms(policy(max_events=501))) == ("events",)
+    assert terms(bound).widened_by(terms(unbound)) == ("events",)
+    assert terms(bound).widened_by(terms(policy(max_events=499))) == ()
+    assert terms(unbound).widened_by(terms(bound)) == ()
+
+
 def test_a_category_no_longer_kept_out_invalidates_and_one_more_does_not():
     def excluding(*categories: str) -> Policy:
         return Policy.parse(changed(("sensitive", "categories"), list(categories)))
