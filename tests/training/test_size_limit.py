@@ -272,7 +272,7 @@ def test_a_size_may_have_a_unit(place: Path, size: str, n_bytes: int) -> None:
     assert json.loads((place / "model" / "model.json").read_bytes())["size"]["limit"] == n_bytes
 
 
-@pytest.mark.parametrize("size", ["small", "-5", "0", "1.8GBs", "1,8MB", ""])
+@pytest.mark.parametrize("size", ["small", "-5", "0", "1.8GBs", "1,8MB", "1.8", ""])
 def test_what_is_no_size_is_wrong_use(
     place: Path, capsys: pytest.CaptureFixture[str], size: str
 ) -> None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shelfrank import Device
+from shelfrank import Device, keys
+from shelfrank.errors import WrongKeyError
 from shelfrank.types import RANK_PURPOSE
 from support.corner_shop import MILK, TEA
 from support.histories import new_event
@@ -85,3 +86,26 @@ def test_a_choice_can_be_withdrawn_however_damaged_the_events_are(home: Home) ->
     with home.open() as device:
         assert device.consent.given() == frozenset()
         assert kept(device) == []
+
+
+def test_an_app_sees_damage_without_looking_inside(home: Home) -> None:
+    with home.open() as device:
+        assert (device.history.unreadable, device.history.whole) == (0, True)
+    damage(home)
+
+    with home.open() as device:
+        assert (device.history.unreadable, device.history.whole) == (128, False)
+
+
+def test_a_device_takes_a_new_key_and_keeps_events_and_choices(home: Home) -> None:
+    new_key = keys.host(b"another-secret-of-32-bytes-length")
+    with home.open() as device:
+        device.rotate(new_key)
+        assert len(kept(device)) == 130
+
+    with pytest.raises(WrongKeyError):
+        home.open()
+    home.key = new_key
+    with home.open() as device:
+        assert len(kept(device)) == 130
+        assert RANK_PURPOSE in device.consent.given()

@@ -200,6 +200,23 @@ def test_a_key_file_that_is_none_is_a_key_unavailable(tmp_path: Path, content: b
         profile.open()
 
 
+def test_a_changed_byte_of_the_key_file_is_never_blamed_on_the_history(tmp_path: Path) -> None:
+    profile = Profile(tmp_path)
+    with profile.open() as history:
+        history.append([new_event()])
+    whole = profile.key_path.read_bytes()
+
+    for place in range(len(whole)):
+        damaged = bytearray(whole)
+        damaged[place] ^= 0xFF
+        profile.key_path.write_bytes(damaged)
+        with pytest.raises(KeyUnavailableError, match="key file is damaged"):
+            profile.open()
+    profile.key_path.write_bytes(whole)
+    with profile.open() as history:
+        assert len(history) == 1
+
+
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o620])
 def test_a_key_file_that_others_can_reach_is_refused(tmp_path: Path, mode: int) -> None:
     profile = Profile(tmp_path)

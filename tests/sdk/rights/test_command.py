@@ -52,7 +52,13 @@ def test_verify_says_that_all_is_there(
 
     assert main(["verify", *command, "--json"]) == DONE
     found = json.loads(capsys.readouterr().out)
-    assert found == {"events": 2, "unreadable": 0, "damaged": [], "error": None}
+    assert found == {
+        "events": 2,
+        "unreadable": 0,
+        "damaged": [],
+        "whole": True,
+        "error": None,
+    }
 
 
 def test_verify_changes_nothing(home: Home, command: list[str]) -> None:

@@ -22,12 +22,13 @@ from shelfrank.consent.purposes import GRANULARITIES
 from shelfrank.consent.rules import Status
 from shelfrank.errors import HistoryError
 from shelfrank.history.events import MAX_ORDER, MAX_PAST_VISIT
-from shelfrank.rights.exported import CONTAINER
+from shelfrank.rights.exported import CONTAINER, WISHES
 from shelfrank.rights.own import Exported
 from shelfrank.rights.reading import read_export
 from shelfrank.rights.words import WORDS
 from shelfrank.rights.writing import write_export
 from shelfrank.types import KINDS, LANGUAGES, RANK_PURPOSE
+from shelfrank.wishes.wishes import Wishes, as_lists
 from support.corner_shop import BREAD, MILK, TEA, TRUST
 from support.exports import export_of, history_of, past_event, takeaway
 from support.histories import START, Profile, new_event
@@ -303,7 +304,8 @@ def test_every_language_has_a_word_for_everything() -> None:
         assert set(words.kinds) == set(KINDS)
         assert set(words.statuses) == {status.name for status in Status}
         assert set(words.granularities) == set(GRANULARITIES)
-        assert set(words.files) == set(PARTS)
+        assert set(words.files) == {*PARTS, WISHES}
+        assert set(words.wish_sorts) == set(as_lists(Wishes()))
         assert len(words.purpose_columns) == 8
         assert len(words.event_columns) == 8
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
@@ -215,6 +217,21 @@ def test_wishes_that_cannot_be_read_are_said_hide_nothing_and_let_nothing_be_kep
         assert not device.wishes.readable
         assert device.record("view", TEA) == Dropped("never_use")
         assert MILK in order_of(device.rank(k=99))
+
+
+def test_an_export_holds_what_the_shopper_said(device: Device, tmp_path: Path) -> None:
+    grant(device)
+    device.prefer("brand", "Acme")
+    device.never_use(category="Drinks")
+    device.history.export(tmp_path / "mine.zip", language="de")
+
+    with zipfile.ZipFile(tmp_path / "mine.zip") as export:
+        said = json.loads(export.read("wishes.json"))
+        page = export.read("readme.html").decode()
+
+    assert (said["brands"], said["never_categories"]) == (["acme"], ["drinks"])
+    for words in ("Was Sie gesagt haben", "acme", "Nie mehr aus diesen Bereichen", "wishes.json"):
+        assert words in page
 
 
 # How personal.

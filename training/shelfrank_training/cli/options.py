@@ -31,7 +31,8 @@ def read_bytes(_: click.Context, __: click.Parameter, value: str | None) -> int 
         return None
     found = _BYTES.fullmatch(value.strip())
     size = int(float(found["number"]) * _UNITS[found["unit"].lower()]) if found else 0
-    if size < 1:
+    # "1.8" is more likely megabytes than bytes: asked, not guessed.
+    if size < 1 or (found and not found["unit"] and not found["number"].isdecimal()):
         raise click.BadParameter(f"{value!r} is not a size such as 1800000, 1.8MB or 600kB")
     return size
 

@@ -40,7 +40,7 @@ _SCOPE_TEXTS: Final[Mapping[Scope, str]] = {
 }
 _PROTOCOL_TEXTS: Final = {
     "future": "one ranking for each shopper at the cutoff, everything from then on is to be found",
-    "next": "one ranking before each event after the cutoff, from the events before it",
+    "next": "one ranking before each later time, from the events before it",
 }
 
 
