@@ -253,27 +253,29 @@ def to_columns(first_seq: int, records: Sequence[Record]) -> Columns:
 
 def encode_block(columns: Columns) -> bytes:
     """Return a block, padded to a multiple of 128 bytes."""
-    texts = [item_id.encode() for item_id in columns.ids]
-    sets, row_of_set = np.unique(columns.purposes, return_inverse=True)
+    sizes, texts = _encoded(columns.ids)
+    # Python's dictionary beats numpy's sorting where there are one or two distinct values.
+    purposes = columns.purposes.tolist()
+    row_of = {bits: row for row, bits in enumerate(dict.fromkeys(purposes))}
     present = np.zeros(BLOCK_SPAN, dtype=np.uint8)
     present[columns.seq - columns.first_seq] = 1
     return _padded(
         b"".join(
             (
                 _BLOCK.pack(
-                    LAYOUT, len(columns), len(texts), len(sets), np.packbits(present).tobytes()
+                    LAYOUT, len(columns), len(sizes), len(row_of), np.packbits(present).tobytes()
                 ),
                 columns.time.astype("<i8").tobytes(),
                 columns.visit.astype("<u4").tobytes(),
                 columns.quantity.astype("<f4").tobytes(),
-                sets.astype("<u4").tobytes(),
+                np.array(list(row_of), dtype="<u4").tobytes(),
                 columns.order.astype("<u2").tobytes(),
-                np.array([len(text) for text in texts], dtype="<u2").tobytes(),
+                np.array(sizes, dtype="<u2").tobytes(),
                 columns.kind.tobytes(),
                 columns.context.tobytes(),
                 columns.item.tobytes(),
-                row_of_set.astype(np.uint8).tobytes(),
-                *texts,
+                bytes([row_of[bits] for bits in purposes]),
+                texts,
             )
         ),
         BLOCK_PADDING_BYTES,
@@ -339,6 +341,15 @@ class _Cursor:
         column = np.frombuffer(self._plain, dtype=dtype, count=count, offset=self.position)
         self.position += column.nbytes
         return column
+
+
+def _encoded(ids: Sequence[ItemId]) -> tuple[list[int], bytes]:
+    """Return the lengths of texts in bytes, and the texts one behind the other."""
+    joined = "".join(ids)
+    if joined.isascii():
+        return list(map(len, ids)), joined.encode("ascii")
+    texts = [item_id.encode() for item_id in ids]
+    return list(map(len, texts)), b"".join(texts)
 
 
 def _texts(plain: bytes, sizes: Sequence[int]) -> tuple[ItemId, ...]:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, overload
 import numpy as np
 
 from shelfrank.history.contents import newest_before
-from shelfrank.history.events import Record, StoredEvent, to_microseconds
-from shelfrank.history.visits import place_next
+from shelfrank.history.events import EPOCH, MICROSECOND, Record, StoredEvent, to_microseconds
+from shelfrank.history.visits import place_all
 from shelfrank.types import KIND_CODES, Event, ItemId
 
 if TYPE_CHECKING:
@@ -51,14 +51,12 @@ def place_events(
     head = head.with_contexts({event.context for event in events})
     codes = {name: code for code, name in enumerate(head.context_names)}
     bits = {purposes: head.bits_of(purposes) for purposes in sets}
-    times = [to_microseconds(event.stored_time) for event in events]
-    mark = head.mark
-    places = []
-    for event, time in zip(events, times, strict=True):
-        placed = place_next(mark, event.time, new_visit=new_visit)
-        new_visit = False
-        mark = placed or mark
-        places.append(placed[:2] if placed else newest_before(contents, time) or (0, 0))
+    times = [(event.stored_time - EPOCH) // MICROSECOND for event in events]
+    mark, placed = place_all(head.mark, [event.time for event in events], new_visit=new_visit)
+    places = [
+        place or newest_before(contents, time) or (0, 0)
+        for place, time in zip(placed, times, strict=True)
+    ]
     visits, orders = zip(*places, strict=True)
     # Column by column: a record at a time takes twice as long.
     columns = (

@@ -170,6 +170,28 @@ def check_event(event: NewEvent) -> None:
     to_float32(event.quantity)
 
 
+def check_events(events: Sequence[NewEvent]) -> None:
+    """Refuse what the format cannot hold, as `check_event` does for each.
+
+    What is usual is seen for all at once; one by one, it takes a twentieth of the time of storing.
+    """
+    ids = [event.item_id for event in events]
+    sizes = set(map(len, ids))
+    usual = (
+        all(map(str.isascii, ids))
+        and min(sizes) >= 1
+        and max(sizes) <= MAX_ITEM_ID_BYTES
+        and {event.kind for event in events} <= KIND_CODES.keys()
+        and all(event.purposes for event in events)
+        and None not in {event.time.tzinfo for event in events}
+        and None not in {event.stored_time.tzinfo for event in events}
+        and {event.quantity for event in events} == {1.0}
+    )
+    if not usual:
+        for event in events:
+            check_event(event)
+
+
 def check_past_event(event: PastEvent) -> None:
     """Refuse what the format cannot hold, as `check_event` does.
 

@@ -149,7 +149,12 @@ def _copy(connection: sqlite3.Connection, table: str, name: str) -> bytes | None
 
 def _write(connection: sqlite3.Connection, name: str, value: bytes) -> None:
     for table in COPIES:
-        connection.execute(
-            f"INSERT OR REPLACE INTO {table} VALUES (?, ?)",  # noqa: S608 - a name of ours
-            (name, value),
-        )
+        changed = connection.execute(
+            f"UPDATE {table} SET value = ? WHERE name = ?",  # noqa: S608 - a name of ours
+            (value, name),
+        ).rowcount
+        if not changed:
+            connection.execute(
+                f"INSERT INTO {table} VALUES (?, ?)",  # noqa: S608 - a name of ours
+                (name, value),
+            )

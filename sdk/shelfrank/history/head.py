@@ -238,7 +238,8 @@ class Head:
         Raises:
             ValueError: a name is empty or over 64 bytes, or there are more than 32 in use.
         """
-        return replace(self, purposes=_with_names(self.purposes, names, "purposes", MAX_PURPOSES))
+        found = _with_names(self.purposes, names, "purposes", MAX_PURPOSES)
+        return self if found == self.purposes else replace(self, purposes=found)
 
     def with_contexts(self, names: Iterable[str]) -> Head:
         """Return the head with a code for each of `names`; the empty one needs none.
@@ -247,7 +248,8 @@ class Head:
             ValueError: a name is over 64 bytes, or there are more than 16 in use.
         """
         named = {name for name in names if name}
-        return replace(self, contexts=_with_names(self.contexts, named, "contexts", MAX_CONTEXTS))
+        found = _with_names(self.contexts, named, "contexts", MAX_CONTEXTS)
+        return self if found == self.contexts else replace(self, contexts=found)
 
     @property
     def context_names(self) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ from shelfrank.history.events import (
     NewEvent,
     PastEvent,
     StoredEvent,
-    check_event,
+    check_events,
     check_item_id,
     check_past_event,
     to_microseconds,
@@ -297,11 +297,10 @@ class History:
                 16 contexts.
             HistoryDamagedError: the newest rows are damaged, so nothing can be added.
         """
-        for event in events:
-            check_event(event)
         if not events:
             return []
-        order = sorted(range(len(events)), key=lambda position: events[position].time)
+        check_events(events)
+        order = sorted(range(len(events)), key=[event.time for event in events].__getitem__)
         stored: list[Record] = []
 
         def change(connection: sqlite3.Connection, contents: Contents) -> Contents:
@@ -314,7 +313,9 @@ class History:
             before, after = self._session.write(change)
             self._new_visit = False
             self._extend_views(before, after, stored)
-        returned = [record for _, record in sorted(zip(order, stored, strict=True))]
+        in_order = order == list(range(len(events)))
+        by_place = zip(order, stored, strict=True)
+        returned = stored if in_order else [record for _, record in sorted(by_place)]
         return Records(returned, after.head.context_names)
 
     def new_visit(self) -> None:

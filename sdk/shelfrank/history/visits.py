@@ -8,6 +8,7 @@ from shelfrank.history.events import MAX_ORDER
 from shelfrank.types import VISIT_GAP
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
 
@@ -46,12 +47,47 @@ def place_next(mark: VisitMark | None, time: datetime, *, new_visit: bool) -> Vi
     last_at = mark.last_at
     if last_at is not None and time < last_at:
         return mark if last_at - time < VISIT_GAP else None
-    if new_visit or not mark.is_open(time):
-        return VisitMark(visit=mark.visit + 1, order=0, last_at=time)
+    if new_visit or last_at is None or time - last_at >= VISIT_GAP:
+        return VisitMark(mark.visit + 1, 0, time)
     order = mark.order
     if time != last_at and order < MAX_ORDER:
         order += 1
-    return VisitMark(visit=mark.visit, order=order, last_at=time)
+    return VisitMark(mark.visit, order, time)
+
+
+def place_all(
+    mark: VisitMark | None, times: Sequence[datetime], *, new_visit: bool
+) -> tuple[VisitMark | None, list[tuple[int, int] | None]]:
+    """Do for many events what `place_next` does for one after the other.
+
+    Most events of a batch follow each other inside a visit; for them no mark is made.
+
+    Args:
+        mark: the mark so far.
+        times: exact, aware, in order.
+        new_visit: the app said that a visit starts with the first.
+
+    Returns:
+        The mark after them, and visit and order of each; None for one that is too late.
+    """
+    places: list[tuple[int, int] | None] = []
+    for time in times:
+        if mark is not None and not new_visit:
+            visit, order, last_at = mark
+            if (
+                last_at is not None
+                and last_at < time
+                and time - last_at < VISIT_GAP
+                and order < MAX_ORDER
+            ):
+                mark = VisitMark(visit, order + 1, time)
+                places.append((visit, order + 1))
+                continue
+        placed = place_next(mark, time, new_visit=new_visit)
+        new_visit = False
+        mark = placed or mark
+        places.append(None if placed is None else (placed.visit, placed.order))
+    return mark, places
 
 
 def current_visit(mark: VisitMark | None, now: datetime, *, new_visit: bool) -> int:

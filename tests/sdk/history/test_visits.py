@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shelfrank.history.events import MAX_ORDER
-from shelfrank.history.visits import VisitMark, current_visit, place_next
+from shelfrank.history.visits import VisitMark, current_visit, place_all, place_next
 from support.histories import START
 
 
@@ -87,3 +87,21 @@ def test_visits_and_positions_grow_with_time(minutes: list[int], data: st.DataOb
     assert places == sorted(places)
     visits = [visit for visit, _ in places]
     assert sorted(set(visits)) == list(range(len(set(visits))))
+
+
+@given(
+    st.none() | st.builds(mark_at, st.integers(0, 60), order=st.sampled_from([0, 5, MAX_ORDER])),
+    st.lists(st.integers(-50, 100), max_size=30),
+    st.booleans(),
+)
+def test_many_events_are_placed_as_one_after_the_other(
+    mark: VisitMark | None, minutes: list[int], new_visit: bool
+) -> None:
+    times = [START + timedelta(minutes=minute) for minute in sorted(minutes)]
+    one, places = mark, []
+    for at, time in enumerate(times):
+        placed = place_next(one, time, new_visit=new_visit and at == 0)
+        one = placed or one
+        places.append(None if placed is None else (placed.visit, placed.order))
+
+    assert place_all(mark, times, new_visit=new_visit) == (one, places)
