@@ -71,7 +71,7 @@ def test_two_processes_that_create_at_the_same_instant_make_one_history(tmp_path
             assert sorted(items_of(history)) == ["item-a", "item-b"]
             assert history.whole
         # One history, so one key: the one that lost the race has left none behind.
-        assert profile.key_path.stat().st_size == 21 + 52
+        assert profile.key_path.stat().st_size == 21 + 52 + 32
 
 
 def _append_once(profile: Profile, item: str) -> Callable[[Say], None]:
@@ -150,7 +150,7 @@ def test_short_writes_of_anchor_and_key_file_are_finished(
     with profile.open() as history:
         assert items_of(history) == ["sku-0", "sku-2"]
     assert profile.anchor.stat().st_size == 8192
-    assert profile.key_path.stat().st_size == 21 + 52
+    assert profile.key_path.stat().st_size == 21 + 52 + 32
 
 
 def test_short_writes_that_pass_for_whole_ones_would_be_noticed(
