@@ -175,7 +175,7 @@ def check(boundary: Boundary, image: Image, root: Path, tally: Tally) -> None:
         tally.fault(boundary.where, found)
 
 
-ONE_KEY_BYTES: Final = len(b"shelfrank key file 0\n") + 16 + 4 + 32
+ONE_KEY_BYTES: Final = len(b"shelfrank key file 1\n") + (16 + 4 + 32) + 32
 
 
 def campaign(options: Options, tally: Tally) -> None:
