@@ -29,6 +29,7 @@ from shelfrank.consent.store import FileChoiceStore, FileJournalStore, MemoryCho
 from shelfrank.consent.subject import Subject
 from shelfrank.errors import ConsentError, HistoryError, ModelMismatchError, RuntimeGuardError
 from shelfrank.frames import tells_no_locals
+from shelfrank.history.files import file_error
 from shelfrank.history.keys import KeyProvider
 from shelfrank.history.storage import ANCHOR_NAME, DATABASE_NAME
 from shelfrank.history.store import History, NewEvent, Selection
@@ -264,6 +265,15 @@ class Device:
         old, new = Path(folder), Path(into)
 
         def take_along(before: Sealer, after: Sealer) -> None:
+            try:
+                reseal(before, after)
+            except BaseException as error:
+                _remove_files(new)
+                if isinstance(error, OSError):
+                    raise file_error(error) from None
+                raise
+
+        def reseal(before: Sealer, after: Sealer) -> None:
             for store, name in (
                 (FileChoiceStore, _CHOICES_FILE),
                 (FileJournalStore, _JOURNAL_FILE),
@@ -673,12 +683,13 @@ class Device:
         except HistoryError:
             return (), "history_unavailable"
         purpose, now = self.policy.purpose(RANK_PURPOSE), self.consent.effective_now()
+        ruled_out = self._ruled_out_among(kept)
         events = tuple(
             event
             for event in kept
             if (event.context or DEFAULT_CONTEXT) in purpose.contexts
             and purpose.keeps(event.time, now=now)
-            and not self._is_ruled_out(event.item_id)
+            and event.item_id not in ruled_out
         )
         return events, "consent_given" if events else "no_history"
 
@@ -694,13 +705,18 @@ class Device:
                 self._visit.destroy()
                 self._visits_over = over
 
-    def _is_ruled_out(self, item_id: ItemId) -> bool:
+    def _ruled_out_among(self, events: Sequence[Event]) -> frozenset[ItemId]:
+        """Return the items of events that the shopper ruled out, themselves or by category."""
         wishes = self.wishes.now()
         if not (wishes.never_items or wishes.never_categories) or self.bundle is None:
-            return False
-        row = self.bundle.catalog.index_of(item_id)
-        return self.wishes.forbids(
-            item_id, None if row is None else self.bundle.catalog.category(row)
+            return frozenset()
+        catalog = self.bundle.catalog
+        items = {event.item_id for event in events}
+        rows = {item_id: catalog.index_of(item_id) for item_id in items}
+        return frozenset(
+            item_id
+            for item_id, row in rows.items()
+            if wishes.forbids_item(item_id, None if row is None else catalog.category(row))
         )
 
     def _still_permitted(self, page: Page) -> bool:

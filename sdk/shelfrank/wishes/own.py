@@ -52,6 +52,7 @@ class OwnWishes:
         self._history = history
         self._lock = lock
         self._known: Wishes | None = None
+        self._stamp: object = None
 
     def __repr__(self) -> str:
         """Say the type only."""
@@ -62,23 +63,12 @@ class OwnWishes:
 
         See `readable`.
         """
-        with self._lock:
-            if self._known is None:
-                try:
-                    self._known = self._store.read()
-                except HistoryError:
-                    return Wishes()
-            return self._known
+        return self._read() or Wishes()
 
     @property
     def readable(self) -> bool:
         """Whether the wishes could be read."""
-        with self._lock:
-            try:
-                self._known = self._known or self._store.read()
-            except HistoryError:
-                return False
-            return True
+        return self._read() is not None
 
     def used(self) -> Wishes:
         """Return the wishes that a ranking may use now: those that are preferred need a yes."""
@@ -169,10 +159,8 @@ class OwnWishes:
 
     def forbids(self, item_id: ItemId, category: str | None) -> bool:
         """Say whether an item must not be kept or used; where nothing can be read, every one."""
-        if not self.readable:
-            return True
-        wishes = self.now()
-        return item_id in wishes.never_items or wishes.forbids_category(category)
+        wishes = self._read()
+        return wishes is None or wishes.forbids_item(item_id, category)
 
     def erase_ruled_out(self) -> int:
         """Erase events about what was ruled out; return how many."""
@@ -190,6 +178,17 @@ class OwnWishes:
         with self._lock:
             return self._history.erase_selected(Selection(item_ids=frozenset(items)))
 
+    def _read(self) -> Wishes | None:
+        """Return the wishes, read anew where another process wrote; None if they cannot be."""
+        with self._lock:
+            stamp = self._store.stamp()
+            if self._known is None or stamp != self._stamp:
+                try:
+                    self._known, self._stamp = self._store.read(), stamp
+                except HistoryError:
+                    self._known = None
+            return self._known
+
     def _allowed_fields(self) -> frozenset[str]:
         policy = self._owner.policy
         if policy is None or self._owner.consent.why_not(RANK_PURPOSE) is not None:
@@ -200,7 +199,7 @@ class OwnWishes:
         with self._lock:
             changed = change(self._store.read())
             self._store.write(changed)
-            self._known = changed
+            self._known, self._stamp = changed, self._store.stamp()
 
     @staticmethod
     def _without_preferred(wishes: Wishes) -> Wishes:

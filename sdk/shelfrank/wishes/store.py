@@ -21,6 +21,10 @@ _CONTEXT: Final = b"wishes"
 class WishStore(Protocol):
     """Keeps the wishes of one shopper."""
 
+    def stamp(self) -> object:
+        """Return what changes whenever another process writes; one look at the folder."""
+        ...
+
     def read(self) -> Wishes:
         """Return them; none where nothing was ever said.
 
@@ -44,6 +48,10 @@ class MemoryWishStore:
     def __init__(self) -> None:
         self._wishes = Wishes()
 
+    def stamp(self) -> object:
+        """Nobody else writes here."""
+        return None
+
     def read(self) -> Wishes:
         """Return them."""
         return self._wishes
@@ -64,6 +72,14 @@ class FileWishStore:
     def __init__(self, folder: Path, sealer: Sealer) -> None:
         self._path = folder / WISHES_FILE
         self._sealer = sealer
+
+    def stamp(self) -> object:
+        """See `WishStore.stamp`: a file is replaced by renaming, so it has another inode."""
+        try:
+            found = self._path.stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_mtime_ns
 
     def read(self) -> Wishes:
         """See `WishStore.read`."""

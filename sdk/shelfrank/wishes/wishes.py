@@ -83,6 +83,10 @@ class Wishes:
         """Say whether a category, or one above it, must never be used."""
         return _is_below(category, self.never_categories)
 
+    def forbids_item(self, item_id: ItemId, category: str | None) -> bool:
+        """Say whether an item, or its category, must never be used."""
+        return item_id in self.never_items or self.forbids_category(category)
+
     def forbidden(
         self,
         catalog: Catalog,
@@ -100,10 +104,7 @@ class Wishes:
             return np.zeros(rows.size, dtype=np.bool_)
         facts = _facts(catalog, rows, candidates)
         return np.array(
-            [
-                item_id in self.never_items or self.forbids_category(category)
-                for item_id, category, _ in facts
-            ],
+            [self.forbids_item(item_id, category) for item_id, category, _ in facts],
             dtype=np.bool_,
         )
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from shelfrank import Device, keys
-from shelfrank.errors import WrongKeyError
+from shelfrank.errors import HistoryFullError, WrongKeyError
 from shelfrank.types import RANK_PURPOSE
 from support.corner_shop import MILK, TEA
+from support.disks import small_disk
 from support.histories import new_event
 from support.home import Home, grant
 
@@ -61,6 +62,19 @@ def test_events_choices_and_the_remembered_bundle_go_along(home: Home, tmp_path:
         assert device.rank().mode == "personal"
         assert [receipt.event for receipt in device.consent.receipts()] == ["granted"]
         assert device.consent.journal_state == "whole"
+
+
+def test_a_recovery_whose_choices_find_no_room_leaves_nothing_behind(
+    home: Home, tmp_path: Path
+) -> None:
+    # Room for the history and its anchor, not for the record of choices beside them.
+    with small_disk(tmp_path / "disk", kib=100) as disk:
+        with pytest.raises(HistoryFullError):
+            Device.recover_at(home.folder, key=home.key, into=disk / "clean", clock=home.clock)
+        assert not (disk / "clean").exists() or not any((disk / "clean").iterdir())
+
+    with home.open() as device:
+        assert len(kept(device)) == 130
 
 
 def test_without_readable_choices_nothing_is_permitted(home: Home, tmp_path: Path) -> None:

@@ -177,6 +177,17 @@ def test_without_permission_more_and_less_are_dropped(device: Device) -> None:
         device.feedback(TEA, "love")  # type: ignore[arg-type] # the point
 
 
+def test_what_another_process_was_told_holds_here_at_once(home: Home, device: Device) -> None:
+    assert MILK in order_of(device.rank(k=99))
+    with home.open() as other:
+        other.never_use(item_id=MILK)
+    assert MILK not in order_of(device.rank(k=99))
+
+    with home.open() as other:
+        other.wishes.take_back("never_items", MILK)
+    assert MILK in order_of(device.rank(k=99))
+
+
 def test_wishes_have_measure_and_messages_do_not_quote_them(device: Device) -> None:
     for wrong in ("", "  ", CANARY * 40, "\udcff" + CANARY):
         with pytest.raises(ValueError, match="512 bytes") as caught:
