@@ -99,7 +99,7 @@ def _facts(purpose: Purpose, language: Language) -> dict[str, str]:
     kept += [words for name, words in _FIELDS[language].items() if purpose.has_field(name)]
     return {
         "kept": ", ".join(kept),
-        "granularity": _GRANULARITIES[language][purpose.granularity],
+        "granularity": GRANULARITY_WORDS[language][purpose.granularity],
         "retention": _days(purpose.retention_days, language),
         "validity": _days(purpose.validity_days, language),
     }
@@ -220,7 +220,7 @@ _KINDS: Final[Mapping[Language, Mapping[Kind, str]]] = {
     },
 }
 
-_GRANULARITIES: Final[Mapping[Language, Mapping[Granularity, str]]] = {
+GRANULARITY_WORDS: Final[Mapping[Language, Mapping[Granularity, str]]] = {
     "de": {"minute": "auf die Minute", "hour": "auf die Stunde", "day": "nur der Tag"},
     "nl": {"minute": "op de minuut", "hour": "op het uur", "day": "alleen de dag"},
     "en": {"minute": "to the minute", "hour": "to the hour", "day": "the day only"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from shelfrank.consent.notice import GRANULARITY_WORDS
 from shelfrank.consent.rules import Status
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def describe_fields(names: Iterable[FieldName], language: Language) -> str:
 
 def describe_granularity(granularity: Granularity, language: Language) -> str:
     """Return how exactly times are kept."""
-    return _GRANULARITIES[language][granularity]
+    return GRANULARITY_WORDS[language][granularity]
 
 
 def describe_changes(old: Terms, new: Terms, language: Language) -> str:
@@ -234,12 +235,6 @@ _FIELDS: Final[Mapping[Language, Mapping[FieldName, str]]] = {
         "category": "product groups you name",
         "feedback": "what you say about a suggestion",
     },
-}
-
-_GRANULARITIES: Final[Mapping[Language, Mapping[Granularity, str]]] = {
-    "de": {"minute": "auf die Minute", "hour": "auf die Stunde", "day": "nur der Tag"},
-    "nl": {"minute": "op de minuut", "hour": "op het uur", "day": "alleen de dag"},
-    "en": {"minute": "to the minute", "hour": "to the hour", "day": "the day only"},
 }
 
 _CHANGES: Final[Mapping[Language, Mapping[str, str]]] = {

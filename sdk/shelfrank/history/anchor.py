@@ -20,7 +20,7 @@ from shelfrank.history.envelope import (
     open_sealed,
     seal,
 )
-from shelfrank.history.files import file_error
+from shelfrank.history.files import file_error, write_all
 from shelfrank.history.head import DIGEST_BYTES
 
 if TYPE_CHECKING:
@@ -196,7 +196,7 @@ class DiskAnchor:
         except FileExistsError:
             return
         try:
-            _write_all(handle, bytes(FILE_BYTES), 0)
+            write_all(handle, bytes(FILE_BYTES))
             os.fsync(handle)
         finally:
             os.close(handle)
@@ -205,7 +205,8 @@ class DiskAnchor:
         """Overwrite in place; OSError when there is no file."""
         handle = os.open(self._path, os.O_WRONLY)
         try:
-            _write_all(handle, data, offset)
+            os.lseek(handle, offset, os.SEEK_SET)
+            write_all(handle, data)
             if durable:
                 os.fsync(handle)
         finally:
@@ -249,10 +250,3 @@ def _slot(content: bytes, number: int) -> bytes:
 
 def _place(store_id: bytes, slot: int) -> Place:
     return Place(store_id=store_id, kind="anchor", position=bytes([slot]))
-
-
-def _write_all(handle: int, data: bytes, offset: int) -> None:
-    os.lseek(handle, offset, os.SEEK_SET)
-    # A short write must not pass for a whole one.
-    while data:
-        data = data[os.write(handle, data) :]

@@ -70,7 +70,7 @@ def replace_file(path: Path, data: bytes) -> None:
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         with _exclusive(temporary) as handle:
-            _write_all(handle, data)
+            write_all(handle, data)
             os.fsync(handle)
         with _still_open(path) as old:
             temporary.replace(path)
@@ -117,11 +117,11 @@ def _overwrite(handle: int) -> None:
     """Overwrite an unlinked file in place. Flash may keep the old cells; disks do not."""
     with suppress(OSError):  # It has no name any more: nothing depends on this.
         os.lseek(handle, 0, os.SEEK_SET)
-        _write_all(handle, bytes(os.fstat(handle).st_size))
+        write_all(handle, bytes(os.fstat(handle).st_size))
         os.fsync(handle)
 
 
-def _write_all(handle: int, data: bytes) -> None:
-    # A short write must not pass for a whole one.
+def write_all(handle: int, data: bytes) -> None:
+    """Write all of `data`: a short write must not pass for a whole one."""
     while data:
         data = data[os.write(handle, data) :]

@@ -11,7 +11,6 @@ import hashlib
 import os
 import secrets
 import stat
-import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -33,6 +32,7 @@ from shelfrank.history.envelope import (
     seal,
 )
 from shelfrank.history.files import full_error, replace_file, wipe_file
+from shelfrank.history.keys import MARK
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
 _MAGIC: Final = b"shelfrank key file 1\n"
 _MARKS_MAGIC: Final = b"shelfrank marks 1\n"
-_MARK: Final = struct.Struct(f">{STORE_ID_BYTES}sQ")
 _DIGEST_BYTES: Final = 32
 _ENTRY_BYTES: Final = STORE_ID_BYTES + KEY_ID_BYTES + KEY_BYTES
 
@@ -286,7 +285,7 @@ def _check_mode(mode: int) -> None:
 
 def marks_to_bytes(marks: dict[bytes, int]) -> bytes:
     """Return the numbers of commits, by store id, as they are kept beside a ring."""
-    content = _MARKS_MAGIC + b"".join(_MARK.pack(*pair) for pair in sorted(marks.items()))
+    content = _MARKS_MAGIC + b"".join(MARK.pack(*pair) for pair in sorted(marks.items()))
     return content + hashlib.sha256(content).digest()
 
 
@@ -296,9 +295,9 @@ def marks_from_bytes(data: bytes) -> dict[bytes, int]:
     content, digest = data[:-_DIGEST_BYTES], data[-_DIGEST_BYTES:]
     body = content[len(_MARKS_MAGIC) :]
     whole = content.startswith(_MARKS_MAGIC) and hashlib.sha256(content).digest() == digest
-    if not whole or len(body) % _MARK.size:
+    if not whole or len(body) % MARK.size:
         return {}
-    return dict(_MARK.iter_unpack(body))
+    return dict(MARK.iter_unpack(body))
 
 
 def _key(entry: _Entry) -> SealKey:

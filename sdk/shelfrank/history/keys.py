@@ -6,7 +6,11 @@ and says whether it can make old and present roots unreadable for good.
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+import struct
+from typing import Final, Protocol, runtime_checkable
+
+MARK: Final = struct.Struct(">16sQ")
+"""A mark as bytes: store id and number of the commit; see `MarkKeeper`."""
 
 
 @runtime_checkable

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import struct
 from typing import TYPE_CHECKING, Final
 
 from shelfrank.errors import HistoryDamagedError, KeyUnavailableError, WrongKeyError
 from shelfrank.history.envelope import (
     KEY_BYTES,
-    STORE_ID_BYTES,
     Place,
     SealKey,
     Secret,
@@ -16,6 +14,7 @@ from shelfrank.history.envelope import (
     open_sealed,
     seal,
 )
+from shelfrank.history.keys import MARK
 from shelfrank.history.stretching import (
     PARAMETER_BYTES,
     Stretching,
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 MIN_SECRET_BYTES: Final = 16
 """128 random bits cannot be guessed; fewer are a mistake, or a password, to be stretched."""
 
-_MARK: Final = struct.Struct(f">{STORE_ID_BYTES}sQ")
 
 MAX_WRAPPED_BYTES: Final = 16 * 1024
 """An RSA-4096 or TPM blob has under 2 KB; the key slot holds a length of two bytes."""
@@ -129,7 +127,7 @@ class HostCallbacks(Secret):
         if self._remember is None or self.recall(store_id) >= version:
             return
         try:
-            self._remember(_MARK.pack(store_id, version))
+            self._remember(MARK.pack(store_id, version))
         except Exception as error:
             raise KeyUnavailableError(f"the host's remember failed: {_name(error)}") from error
 
@@ -143,9 +141,9 @@ class HostCallbacks(Secret):
             raise KeyUnavailableError(f"the host's recall failed: {_name(error)}") from error
         if kept is None:
             return 0
-        if not isinstance(kept, bytes) or len(kept) != _MARK.size:
-            raise KeyUnavailableError(f"the host recalled no mark, wanted {_MARK.size} bytes")
-        owner, version = _MARK.unpack(kept)
+        if not isinstance(kept, bytes) or len(kept) != MARK.size:
+            raise KeyUnavailableError(f"the host recalled no mark, wanted {MARK.size} bytes")
+        owner, version = MARK.unpack(kept)
         return version if owner == store_id else 0
 
     def destroy(self) -> None:

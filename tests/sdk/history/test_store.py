@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import traceback
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -382,17 +383,12 @@ def test_an_event_that_does_not_fit_is_refused_and_nothing_is_written(
     assert CANARY not in said
 
 
-def test_a_naive_time_is_refused(history: History) -> None:
-    naive = NewEvent(
-        kind="view",
-        item_id=ItemId("sku-1"),
-        time=START.replace(tzinfo=None),
-        stored_time=START,
-        purposes=frozenset({RANK}),
-    )
+@pytest.mark.parametrize("naive", ["time", "stored_time"])
+def test_a_naive_time_is_refused(history: History, naive: str) -> None:
+    event = replace(new_event(), **{naive: START.replace(tzinfo=None)})  # type: ignore[arg-type] # one of two
 
     with pytest.raises(ValueError, match="naive"):
-        history.append([naive])
+        history.append([event])
 
 
 @pytest.mark.parametrize("item_id", ["0", "00042", "Brötchen/№7", "商品", "a\x00b", "x" * 512])

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 import shelfrank.history
-from shelfrank.history import database, envelope, files, session
+from shelfrank.history import database, envelope, session
 from shelfrank.history.keyring import KeyFile
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def _short_writes_pass() -> Iterator[None]:
     def once(handle: int, data: bytes) -> None:
         os.write(handle, data)
 
-    with patch.object(files, "_write_all", once):
+    with _everywhere("write_all", once):
         yield
 
 
